@@ -1,0 +1,10 @@
+"""The domain as a Django app."""
+
+from django.apps import AppConfig
+
+
+class ExecutionsConfig(AppConfig):
+    """Plans, executions and everything that runs them."""
+
+    name = "executions"
+    verbose_name = "Executions"

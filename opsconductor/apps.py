@@ -1,0 +1,10 @@
+"""The wiring as a Django app."""
+
+from django.apps import AppConfig
+
+
+class OpsConductorConfig(AppConfig):
+    """Sets the Dramatiq broker before any actor is declared."""
+
+    name = "opsconductor"
+    verbose_name = "OpsConductor"

@@ -1,0 +1,175 @@
+"""Django settings, read from the environment; docs/operations.md lists every variable."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+
+from opsconductor import env
+from opsconductor.embedded import postgres
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = env.data_dir()
+DEBUG = env.reader.bool("OPSC_DEBUG", default=False)
+
+SECRET_KEY = env.generated_secret("SECRET_KEY")
+# Signs the wake-ups on the broker; the second key is still accepted while keys are rotated.
+MESSAGE_KEY = env.generated_secret("OPSC_MESSAGE_KEY")
+MESSAGE_KEY_PREVIOUS = env.reader.str("OPSC_MESSAGE_KEY_PREVIOUS", default="")
+ALLOWED_HOSTS = env.reader.list("OPSC_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.reader.list("OPSC_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "opsconductor.apps.OpsConductorConfig",
+    "executions.apps.ExecutionsConfig",
+    "safety.apps.SafetyConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+# The chain around every step, outermost first. A system check refuses to start when one is missing or moved.
+SAFETY_MIDDLEWARE = [
+    "safety.masking.middleware.MaskingMiddleware",
+    "safety.middleware.cancellation.CancellationMiddleware",
+    "safety.middleware.timeout.TimeoutMiddleware",
+    "safety.middleware.rbac.RbacMiddleware",
+    "safety.middleware.approval.ApprovalMiddleware",
+    "safety.middleware.mutex.MutexMiddleware",
+    "safety.middleware.idempotency.IdempotencyMiddleware",
+    "safety.secrets.middleware.SecretsMiddleware",
+]
+
+ROOT_URLCONF = "opsconductor.urls"
+ASGI_APPLICATION = "opsconductor.asgi.application"
+WSGI_APPLICATION = "opsconductor.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Without DATABASE_URL: the embedded PostgreSQL, which manage.py starts when a command needs it.
+DATABASE_URL = env.reader.str("DATABASE_URL", default="")
+DATABASES = {"default": env.reader.db_url_config(DATABASE_URL or postgres.database_url(DATA_DIR))}
+DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
+    "connect_timeout": 5,
+    "application_name": "opsconductor",
+    "options": "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Without RABBITMQ_URL: Dramatiq's in-memory broker, for one process only.
+RABBITMQ_URL = env.reader.str("RABBITMQ_URL", default="")
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "safety.auth_backend.TenantRoleBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "executions:list"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "static" / "collected"
+STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
+
+# Security. OPSC_HTTPS=0 is for the embedded default on loopback only.
+HTTPS = env.reader.bool("OPSC_HTTPS", default=bool(DATABASE_URL) and not DEBUG)
+SECURE_SSL_REDIRECT = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+if env.reader.bool("OPSC_BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "opsconductor.logs.MaskedJsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": env.reader.str("OPSC_LOG_LEVEL", default="INFO")},
+    "loggers": {"pika": {"level": "WARNING"}, "dramatiq": {"level": "WARNING"}},
+}
+
+# What operators may tune; seconds unless the name says otherwise.
+OPSC = {
+    "LEASE_TTL_S": env.number("OPSC_LEASE_TTL_S", 30, low=1, high=3600),
+    "SWEEP_INTERVAL_S": env.number("OPSC_SWEEP_INTERVAL_S", 2, low=0.1, high=300),
+    "KILL_GRACE_S": env.number("OPSC_KILL_GRACE_S", 5, low=0.1, high=300),
+    "LOCK_WAIT_S": env.number("OPSC_LOCK_WAIT_S", 3600, low=0, high=86400),
+    "IDEMPOTENCY_WINDOW_S": env.number("OPSC_IDEMPOTENCY_WINDOW_S", 86400, low=0, high=31_536_000),
+    "IMMEDIATE_SLOTS": int(env.number("OPSC_IMMEDIATE_SLOTS", 4, low=0, high=64)),
+    "WORKER_THREADS": int(env.number("OPSC_WORKER_THREADS", 8, low=1, high=64)),
+    "DRAIN_S": env.number("OPSC_DRAIN_S", 30, low=0, high=3600),
+    "OUTPUT_LIMIT_BYTES": int(env.number("OPSC_OUTPUT_LIMIT_BYTES", 10_485_760, low=1024, high=1 << 30)),
+    "SECRETS_DIR": env.reader.str("OPSC_SECRETS_DIR", default=""),
+    "PLAN_MAX_BYTES": int(env.number("OPSC_PLAN_MAX_BYTES", 1_048_576, low=1024, high=1 << 27)),
+    "PLAN_MAX_STEPS": int(env.number("OPSC_PLAN_MAX_STEPS", 500, low=1, high=100_000)),
+    "PLAN_MAX_TARGETS": int(env.number("OPSC_PLAN_MAX_TARGETS", 10_000, low=1, high=1_000_000)),
+    "PLAN_MAX_STEP_RUNS": int(env.number("OPSC_PLAN_MAX_STEP_RUNS", 50_000, low=1, high=10_000_000)),
+    "PLAN_MAX_DEPTH": int(env.number("OPSC_PLAN_MAX_DEPTH", 32, low=4, high=200)),
+}

@@ -1,0 +1,10 @@
+"""The guards as a Django app."""
+
+from django.apps import AppConfig
+
+
+class SafetyConfig(AppConfig):
+    """Leases, policies, roles, masking: everything that can say no."""
+
+    name = "safety"
+    verbose_name = "Safety"

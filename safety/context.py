@@ -1,0 +1,129 @@
+"""What travels through the safety chain: the step's context going in, its outcome coming out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+from safety.cancellation import CancelReason, CancelToken
+from safety.choices import ActionClass
+
+if TYPE_CHECKING:
+    from safety.masking import Masker
+
+
+class OutcomeStatus(StrEnum):
+    """How one attempt at a step run ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    INTERRUPTED = "interrupted"  # nobody can tell whether the effect happened
+    WAITING = "waiting"  # nothing was started; try again when `waits_for` is free
+    HANDED_OVER = "handed_over"  # the work goes on (or never began) and another worker takes it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The result of one attempt. `summary` and `detail` are masked before they are stored.
+
+    category: stable word for statistics, such as `exit_code`, `unreachable`, `rbac`, `timeout`.
+    retryable: whether another attempt makes sense (the policy still limits how many).
+    stop_confirmed: after a cancel or timeout, whether the remote work is proven dead.
+    """
+
+    status: OutcomeStatus
+    category: str = ""
+    detail: str = ""
+    summary: str = ""
+    exit_code: int | None = None
+    retryable: bool = False
+    stop_confirmed: bool | None = None
+    waits_for: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Time limits of one step, seconds; `policy` names the row of the timeout policy used.
+
+    execution_left_s is what the execution's own deadline leaves at the moment of the claim.
+    """
+
+    policy: str
+    step_s: float
+    execution_left_s: float
+    lease_s: float
+
+
+class EffectLog(Protocol):
+    """Where the worker writes down that an effect is about to happen, fenced by its lease."""
+
+    def begin(self) -> bool:
+        """Commit the intent; false when this attempt's effect had begun before.
+
+        Raises LeaseLost when a newer holder exists.
+        """
+
+
+class ApprovalGate(Protocol):
+    """The approval as it stands in the database now."""
+
+    def objection(self) -> str:
+        """Why the step may not run, as a sentence; empty when it is approved or needs no approval."""
+
+
+class LeaseLost(Exception):
+    """The lease on this step run is gone; another worker may hold it. Nothing was written."""
+
+
+@dataclass(kw_only=True)
+class StepContext:
+    """One claimed step on its way to the target. Middleware may fill the fields at the end.
+
+    token: fencing token of the claim; changes_assets: the sorted ids of every asset that the
+    *execution* may change (empty for a pure read); arguments: the step's `with`, references unresolved;
+    credentials: references for signing in to the target.
+    """
+
+    tenant_id: int
+    tenant_slug: str
+    execution_id: UUID
+    step_run_id: UUID
+    attempt: int
+    token: int
+    worker: str
+    actor_id: int | None
+    action_class: ActionClass
+    environment: str
+    asset_id: UUID | None
+    changes_assets: tuple[UUID, ...]
+    limits: Limits
+    resume: bool
+    arguments: Mapping[str, Any]
+    credentials: Mapping[str, Any]
+    effects: EffectLog
+    approval: ApprovalGate
+    cancel_requested: bool = False
+    cancel: CancelToken = field(default_factory=CancelToken)
+    # Filled by middleware on the way in, and wiped on the way out.
+    masker: "Masker | None" = None
+    deadline: float = 0.0  # time.monotonic() value
+    resolved_arguments: Mapping[str, Any] | None = None
+    resolved_credentials: Mapping[str, Any] | None = None
+
+
+StepHandler = Callable[[StepContext], Outcome]
+
+__all__ = [
+    "ApprovalGate",
+    "CancelReason",
+    "EffectLog",
+    "LeaseLost",
+    "Limits",
+    "Outcome",
+    "OutcomeStatus",
+    "StepContext",
+    "StepHandler",
+]
