@@ -1,0 +1,1 @@
+"""A private PostgreSQL for running without any server."""
