@@ -8,3 +8,6 @@ class SafetyConfig(AppConfig):
 
     name = "safety"
     verbose_name = "Safety"
+
+    def ready(self) -> None:
+        from safety import chain  # noqa: F401  registers the system check

@@ -1,0 +1,20 @@
+"""The tables of the domain, one topic a file."""
+
+from executions.models.asset import Asset
+from executions.models.execution import Execution
+from executions.models.record import Approval, DeadLetter, Event
+from executions.models.step import Step
+from executions.models.step_run import OutputChunk, StepRun
+from executions.models.worker import Worker
+
+__all__ = [
+    "Approval",
+    "Asset",
+    "DeadLetter",
+    "Event",
+    "Execution",
+    "OutputChunk",
+    "Step",
+    "StepRun",
+    "Worker",
+]

@@ -1,0 +1,32 @@
+"""The only writer of a status: every change is conditional on the state it starts from, and leaves an event."""
+
+from executions.lifecycle.claim import ClaimedStep, claim_from, claim_of, claim_one
+from executions.lifecycle.errors import LifecycleError, StaleTransition
+from executions.lifecycle.finish import Finished, finish
+from executions.lifecycle.moves import By, move, record
+from executions.lifecycle.put_back import dead_letter, hand_over, interrupt, retry_later, wait_for_assets
+from executions.lifecycle.release import release_and_wake
+from executions.lifecycle.settle import Ready, settle, stop_rest
+
+__all__ = [
+    "By",
+    "ClaimedStep",
+    "Finished",
+    "LifecycleError",
+    "Ready",
+    "StaleTransition",
+    "claim_from",
+    "claim_of",
+    "claim_one",
+    "dead_letter",
+    "finish",
+    "hand_over",
+    "interrupt",
+    "move",
+    "record",
+    "release_and_wake",
+    "retry_later",
+    "settle",
+    "stop_rest",
+    "wait_for_assets",
+]

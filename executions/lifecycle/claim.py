@@ -1,0 +1,159 @@
+"""Take the right to run one step run: from ready to running, with a lease and a fencing token."""
+
+from dataclasses import dataclass, fields
+from typing import Any, LiteralString
+from uuid import UUID
+
+from safety.sql import fetch_one
+
+_READY: LiteralString = """
+WITH picked AS (
+    SELECT r.id, coalesce(extract(epoch FROM statement_timestamp() - r.waiting_since), 0) AS waited_s
+    FROM opsc_step_run r
+    JOIN opsc_execution e ON e.id = r.execution_id
+    JOIN opsc_tenant t ON t.id = r.tenant_id
+    WHERE r.status = 'ready' AND (r.not_before IS NULL OR r.not_before <= statement_timestamp())
+      AND t.paused_at IS NULL AND e.status IN ('approved', 'queued', 'running')
+      AND (e.cancel_requested_at IS NULL OR r.resume)
+"""
+
+# A resumed attempt is still the same attempt: its job directory carries the number.
+_TAKE: LiteralString = """
+    FOR UPDATE OF r SKIP LOCKED
+), claimed AS (
+    UPDATE opsc_step_run r SET
+        status = 'running', attempt = r.attempt + CASE WHEN r.resume THEN 0 ELSE 1 END,
+        effect_at = CASE WHEN r.resume THEN r.effect_at END,
+        lease_token = nextval('opsc_fencing_token'),
+        lease_expires_at = statement_timestamp() + make_interval(secs => %(ttl)s),
+        worker = %(worker)s, started_at = coalesce(r.started_at, statement_timestamp()),
+        not_before = NULL, waiting_since = NULL, waiting_for = '', waits_for_assets = NULL
+    FROM picked WHERE r.id = picked.id
+    RETURNING r.*, picked.waited_s
+), begun AS (
+    UPDATE opsc_execution e SET
+        status = 'running', started_at = coalesce(e.started_at, statement_timestamp()),
+        deadline_at = coalesce(e.deadline_at, statement_timestamp() + make_interval(secs => e.limit_s))
+                      + make_interval(secs => c.waited_s)
+    FROM claimed c WHERE e.id = c.execution_id AND (e.status IN ('approved', 'queued') OR c.waited_s > 0)
+    RETURNING e.id, e.tenant_id, e.trace_id, e.deadline_at, e.status, c.waited_s
+), history AS (
+    INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status,
+                            actor_kind, actor, trace_id, data)
+    SELECT b.tenant_id, b.id, NULL::uuid, 'execution.started', 'queued', 'running', 'worker', %(worker)s, b.trace_id,
+           '{}'::jsonb
+    FROM begun b WHERE b.waited_s = 0
+    UNION ALL
+    SELECT c.tenant_id, c.execution_id, c.id, 'step.started', 'ready', 'running', 'worker', %(worker)s, '',
+           jsonb_build_object('attempt', c.attempt, 'token', c.lease_token, 'resume', c.resume)
+    FROM claimed c
+)
+SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, c.attempt, c.attempt_limit,
+       c.lease_token AS token, c.resume, c.verify_first, c.crashes, c.queue, c.priority, c.asset_id,
+       s.id AS step_id, s.key, s.name AS step_name, s.kind, s.spec, s.action_class, s.effect, s.on_failure,
+       s.timeout_s, s.retries, s.max_parallel, s.successors, s.survives_worker,
+       e.requested_by_id, e.environment, e.changes_assets, e.policy, e.step_limit_s, e.lease_limit_s,
+       e.approval_level, e.approval_hash, e.trace_id, e.fail_when_busy,
+       e.cancel_requested_at IS NOT NULL AS cancel_requested, e.cancel_kind, e.started_at IS NULL AS first,
+       extract(epoch FROM coalesce(b.deadline_at, e.deadline_at) - statement_timestamp())::float AS left_s,
+       a.name AS asset_name, a.connection, a.address, a.port, a.username, a.host_keys, a.credentials,
+       a.environment AS asset_environment, coalesce(a.is_active, true) AS asset_is_active
+FROM claimed c
+JOIN opsc_step s ON s.id = c.step_id
+JOIN opsc_execution e ON e.id = c.execution_id
+JOIN opsc_tenant t ON t.id = c.tenant_id
+LEFT JOIN begun b ON b.id = e.id
+LEFT JOIN opsc_asset a ON a.id = c.asset_id
+"""
+
+_FROM_QUEUE: LiteralString = (
+    _READY + " AND r.queue = %(queue)s ORDER BY r.priority, r.ready_at LIMIT 1" + _TAKE
+)
+_THIS_ONE: LiteralString = _READY + " AND r.id = %(id)s" + _TAKE
+_OF_EXECUTION: LiteralString = (
+    _READY + " AND r.execution_id = %(execution)s ORDER BY r.position, r.ready_at LIMIT 1" + _TAKE
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimedStep:
+    """A step run that this process may run, and all that running it needs.
+
+    token: fencing token, required in every write. left_s: seconds to the execution's deadline.
+    first: whether this claim began the execution. resume: re-attach to the attempt instead of starting one.
+    """
+
+    step_run_id: UUID
+    execution_id: UUID
+    tenant_id: int
+    tenant_slug: str
+    attempt: int
+    attempt_limit: int
+    token: int
+    resume: bool
+    verify_first: bool
+    crashes: int
+    queue: str
+    priority: int
+    asset_id: UUID | None
+    step_id: int
+    key: str
+    step_name: str
+    kind: str
+    spec: dict[str, Any]
+    action_class: str
+    effect: str
+    on_failure: str
+    timeout_s: float | None
+    retries: int
+    max_parallel: int | None
+    successors: list[int]
+    survives_worker: bool
+    requested_by_id: int
+    environment: str
+    changes_assets: list[str]
+    policy: str
+    step_limit_s: int
+    lease_limit_s: int
+    approval_level: int
+    approval_hash: str
+    trace_id: str
+    fail_when_busy: bool
+    cancel_requested: bool
+    cancel_kind: str
+    first: bool
+    left_s: float
+    asset_name: str | None
+    connection: str | None
+    address: str | None
+    port: int | None
+    username: str | None
+    host_keys: str | None
+    credentials: dict[str, Any] | None
+    asset_environment: str | None
+    asset_is_active: bool
+
+
+_FIELDS = frozenset(field.name for field in fields(ClaimedStep))
+
+
+def claim_from(queue: str, *, worker: str, ttl_s: float) -> ClaimedStep | None:
+    """Take the best eligible step run of the queue: most urgent first, then oldest. None when none is."""
+    return _claimed(_FROM_QUEUE, {"queue": queue, "worker": worker, "ttl": ttl_s})
+
+
+def claim_one(step_run_id: UUID, *, worker: str, ttl_s: float) -> ClaimedStep | None:
+    """Take this step run, if it is still ready and eligible."""
+    return _claimed(_THIS_ONE, {"id": step_run_id, "worker": worker, "ttl": ttl_s})
+
+
+def claim_of(execution_id: UUID, *, worker: str, ttl_s: float) -> ClaimedStep | None:
+    """Take the next ready step run of one execution, for immediate mode."""
+    return _claimed(_OF_EXECUTION, {"execution": execution_id, "worker": worker, "ttl": ttl_s})
+
+
+def _claimed(statement: LiteralString, parameters: dict[str, Any]) -> ClaimedStep | None:
+    row = fetch_one(statement, parameters)
+    if row is None:
+        return None
+    return ClaimedStep(**{name: value for name, value in row.items() if name in _FIELDS})

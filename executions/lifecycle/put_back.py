@@ -1,0 +1,154 @@
+"""Give a claimed step run back: to try again later, to hand it over, or because its outcome is unknown."""
+
+from typing import LiteralString
+
+from django.db import transaction
+
+from executions.lifecycle.claim import ClaimedStep
+from safety import leases
+from safety.context import LeaseLost, Outcome
+from safety.sql import fetch_one
+
+_RETRY: LiteralString = """
+WITH back AS (
+    UPDATE opsc_step_run SET status = 'retrying', category = %(category)s, detail = left(%(detail)s, 2000),
+           not_before = statement_timestamp() + make_interval(secs => %(delay)s), resume = false,
+           verify_first = false, exit_code = %(exit_code)s
+    WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
+    RETURNING id, tenant_id, execution_id
+)
+INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
+                        trace_id, data)
+SELECT tenant_id, execution_id, id, 'step.retrying', 'running', 'retrying', 'worker', %(worker)s, %(trace)s,
+       jsonb_build_object('attempt', %(attempt)s::int, 'category', %(category)s::text, 'detail', %(detail)s::text,
+                          'delay_s', %(delay)s::float)
+FROM back RETURNING step_run_id
+"""
+
+# The attempt did not begin, so it does not count.
+_WAIT: LiteralString = """
+WITH back AS (
+    UPDATE opsc_step_run SET status = 'ready', attempt = attempt - CASE WHEN resume THEN 0 ELSE 1 END,
+           not_before = statement_timestamp() + make_interval(secs => %(delay)s),
+           waiting_since = statement_timestamp(), waiting_for = left(%(detail)s, 300),
+           waits_for_assets = %(assets)s::uuid[]
+    WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
+    RETURNING id, tenant_id, execution_id
+)
+INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
+                        trace_id, data)
+SELECT tenant_id, execution_id, id, 'lock.waiting', 'running', 'ready', 'worker', %(worker)s, %(trace)s,
+       jsonb_build_object('waiting_for', %(detail)s::text)
+FROM back RETURNING step_run_id
+"""
+
+_HAND_OVER: LiteralString = """
+WITH back AS (
+    UPDATE opsc_step_run SET status = 'ready', ready_at = statement_timestamp(), resume = %(resume)s,
+           attempt = attempt - CASE WHEN %(resume)s THEN 0 ELSE 1 END,
+           queue = CASE WHEN queue = 'immediate'
+                        THEN (SELECT sla FROM opsc_execution e WHERE e.id = execution_id) ELSE queue END
+    WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
+    RETURNING id, tenant_id, execution_id
+)
+INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
+                        trace_id, data)
+SELECT tenant_id, execution_id, id, 'step.handed_over', 'running', 'ready', 'worker', %(worker)s, %(trace)s,
+       jsonb_build_object('resume', %(resume)s::boolean, 'detail', %(detail)s::text)
+FROM back RETURNING step_run_id
+"""
+
+_INTERRUPT: LiteralString = """
+WITH lost AS (
+    UPDATE opsc_step_run SET status = 'interrupted', category = %(category)s, detail = left(%(detail)s, 2000),
+           summary = CASE WHEN %(summary)s = '' THEN summary ELSE left(%(summary)s, 10240) END
+    WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
+    RETURNING id, tenant_id, execution_id, attempt, worker
+), stopped AS (
+    UPDATE opsc_execution e SET status = 'needs_attention', interrupted_runs = e.interrupted_runs + 1,
+           status_reason = left(%(reason)s, 500)
+    FROM lost, opsc_execution was WHERE e.id = lost.execution_id AND was.id = e.id
+    RETURNING e.id, e.tenant_id, e.trace_id, was.status AS was
+), letter AS (
+    INSERT INTO opsc_dead_letter (tenant_id, execution_id, step_run_id, category, reason, attempts, worker,
+                                  closed_by, resolution)
+    SELECT tenant_id, execution_id, id, %(category)s, left(%(detail)s, 2000), attempt, worker, '', '' FROM lost
+    ON CONFLICT DO NOTHING
+), history AS (
+    INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind,
+                            actor, trace_id, data)
+    SELECT tenant_id, execution_id, id, 'step.interrupted', 'running', 'interrupted', %(kind)s, %(worker)s,
+           %(trace)s, jsonb_build_object('category', %(category)s::text, 'detail', %(detail)s::text)
+    FROM lost
+    UNION ALL
+    SELECT tenant_id, id, NULL, 'execution.needs_attention', was, 'needs_attention', %(kind)s, %(worker)s,
+           trace_id, '{}'::jsonb
+    FROM stopped WHERE was <> 'needs_attention'
+)
+SELECT id FROM lost
+"""
+
+_DEAD_LETTER: LiteralString = """
+INSERT INTO opsc_dead_letter (tenant_id, execution_id, step_run_id, category, reason, attempts, worker,
+                              closed_by, resolution)
+VALUES (%(tenant)s, %(execution)s, %(step_run)s, %(category)s, left(%(reason)s, 2000), %(attempts)s, %(worker)s,
+        '', '')
+ON CONFLICT DO NOTHING
+"""
+
+
+def retry_later(step: ClaimedStep, outcome: Outcome, *, worker: str, delay_s: float) -> None:
+    """Try the step again after `delay_s` seconds. Raises LeaseLost."""
+    _through_claim(_RETRY, step, outcome, worker, delay=delay_s, exit_code=outcome.exit_code)
+
+
+def wait_for_assets(step: ClaimedStep, outcome: Outcome, *, worker: str, delay_s: float) -> None:
+    """Leave the step ready until the assets are free, looking again after `delay_s`. Raises LeaseLost."""
+    _through_claim(_WAIT, step, outcome, worker, delay=delay_s, assets=list(outcome.waits_for))
+
+
+def hand_over(step: ClaimedStep, outcome: Outcome, *, worker: str, resume: bool) -> None:
+    """Let another worker take the step: to re-attach where it began, or to start it. Raises LeaseLost."""
+    _through_claim(_HAND_OVER, step, outcome, worker, resume=resume)
+
+
+def interrupt(step: ClaimedStep, outcome: Outcome, *, worker: str, kind: str = "worker") -> None:
+    """Record that nobody can tell the outcome: dead letter, leases kept, a person decides. Raises LeaseLost."""
+    reason = f"{step.step_name or step.key}: outcome unknown ({outcome.detail})"
+    with transaction.atomic():
+        _through_claim(
+            _INTERRUPT, step, outcome, worker, kind=kind, reason=reason, summary=outcome.summary
+        )
+        leases.keep_for_review(step.execution_id, asset_id=None, reason=reason)
+
+
+def dead_letter(step: ClaimedStep, *, category: str, reason: str, worker: str) -> None:
+    """Put the step run before a person; no second letter while one is open."""
+    fetch_one(
+        _DEAD_LETTER,
+        {
+            "tenant": step.tenant_id,
+            "execution": step.execution_id,
+            "step_run": step.step_run_id,
+            "category": category,
+            "reason": reason,
+            "attempts": step.attempt,
+            "worker": worker,
+        },
+    )
+
+
+def _through_claim(
+    statement: LiteralString, step: ClaimedStep, outcome: Outcome, worker: str, **more: object
+) -> None:
+    parameters = {
+        "id": step.step_run_id,
+        "token": step.token,
+        "category": outcome.category,
+        "detail": outcome.detail,
+        "worker": worker,
+        "trace": step.trace_id,
+        "attempt": step.attempt,
+    }
+    if fetch_one(statement, parameters | more) is None:
+        raise LeaseLost(f"step run {step.step_run_id}, token {step.token}")

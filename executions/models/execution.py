@@ -1,0 +1,133 @@
+"""One run of one frozen plan."""
+
+import uuid
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from executions.states import TERMINAL_EXECUTION, ExecutionStatus, Mode
+from safety.choices import ActionClass, Environment, SlaClass
+from safety.models import Tenant
+from safety.visibility import tenants_visible_to
+
+
+class ExecutionQuerySet(models.QuerySet["Execution"]):
+    """Executions by who may see them."""
+
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """Executions of the tenants that `user` is a member of; none when anonymous."""
+        return self.filter(tenant_id__in=tenants_visible_to(user))
+
+
+class Execution(models.Model):
+    """One run of one frozen plan for one tenant, requested by one actor.
+
+    `plan` is the canonical JSON that was approved and runs. The counters are kept by `lifecycle`, so that
+    progress needs no counting. `aborted` is set once a failure ends the plan.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="executions")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="executions", db_index=False
+    )
+    retry_of = models.ForeignKey("self", models.PROTECT, null=True, related_name="retries")
+    name = models.CharField(max_length=200)
+    plan = models.TextField()
+    plan_hash = models.CharField(max_length=64)
+    approval_hash = models.CharField(max_length=64)
+    approval_level = models.PositiveSmallIntegerField(default=0)
+    idempotency_key = models.CharField(max_length=64)
+    blocks_repeats = models.BooleanField(default=True, db_default=True)
+    status = models.CharField(max_length=20, choices=ExecutionStatus.choices)
+    status_reason = models.CharField(max_length=500, blank=True, db_default="")
+    mode = models.CharField(max_length=12, choices=Mode.choices)
+    sla = models.CharField(max_length=10, choices=SlaClass.choices)
+    action_class = models.CharField(max_length=10, choices=ActionClass.choices)
+    environment = models.CharField(max_length=20, choices=Environment.choices)
+    priority = models.PositiveSmallIntegerField(default=1)
+    fail_when_busy = models.BooleanField(default=False)
+    changes_assets = models.JSONField(default=list)
+    estimate_s = models.FloatField(default=0)
+
+    # The row of the timeout policy that applied, copied: a later edit changes no running execution.
+    policy = models.CharField(max_length=40)
+    step_limit_s = models.PositiveIntegerField()
+    limit_s = models.PositiveIntegerField()
+    lease_limit_s = models.PositiveIntegerField()
+    attempt_limit = models.PositiveSmallIntegerField()
+
+    total_runs = models.PositiveIntegerField()
+    open_runs = models.PositiveIntegerField()
+    succeeded_runs = models.PositiveIntegerField(default=0, db_default=0)
+    failed_runs = models.PositiveIntegerField(default=0, db_default=0)
+    timed_out_runs = models.PositiveIntegerField(default=0, db_default=0)
+    cancelled_runs = models.PositiveIntegerField(default=0, db_default=0)
+    skipped_runs = models.PositiveIntegerField(default=0, db_default=0)
+    interrupted_runs = models.PositiveIntegerField(default=0, db_default=0)
+    aborted = models.BooleanField(default=False, db_default=False)
+
+    cancel_requested_at = models.DateTimeField(null=True)
+    cancel_kind = models.CharField(max_length=20, blank=True, db_default="")
+    cancel_reason = models.CharField(max_length=300, blank=True, db_default="")
+    trace_id = models.CharField(max_length=32)
+    created_at = models.DateTimeField(db_default=Now())
+    queued_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    deadline_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = ExecutionQuerySet.as_manager()
+
+    class Meta:
+        db_table = "opsc_execution"
+        permissions = [
+            ("submit_execution", "Can submit a plan"),
+            ("cancel_execution", "Can cancel an execution"),
+            ("retry_execution", "Can retry an execution"),
+            ("approve_execution", "Can approve an execution"),
+            ("resolve_execution", "Can decide about an unknown outcome"),
+        ]
+        constraints: list[Any] = [
+            models.UniqueConstraint(
+                fields=["idempotency_key"], condition=Q(blocks_repeats=True), name="one_run_per_idempotency_key"
+            ),
+            models.CheckConstraint(condition=Q(status__in=ExecutionStatus.values), name="execution_status_is_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=sorted(TERMINAL_EXECUTION), finished_at__isnull=False)
+                | (~Q(status__in=sorted(TERMINAL_EXECUTION)) & Q(finished_at__isnull=True)),
+                name="execution_is_terminal_when_finished",
+            ),
+            models.CheckConstraint(condition=Q(open_runs__lte=F("total_runs")), name="execution_open_runs_fit"),
+            models.CheckConstraint(condition=Q(approval_level__lte=3), name="execution_approval_level"),
+        ]
+        indexes = [
+            models.Index(fields=["tenant", "-created_at", "-id"], name="execution_list"),
+            models.Index(fields=["tenant", "status", "-created_at", "-id"], name="execution_list_by_status"),
+            models.Index(
+                fields=["status", "deadline_at"],
+                condition=Q(finished_at__isnull=True),
+                name="execution_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.short_id}"
+
+    @property
+    def short_id(self) -> str:
+        """The first eight characters of the id: enough for people, accepted by every command."""
+        return str(self.id)[:8]
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL_EXECUTION
+
+    @property
+    def percent(self) -> int:
+        """Share of step runs that are over, 0 to 100."""
+        return 100 * (self.total_runs - self.open_runs) // max(self.total_runs, 1)

@@ -1,0 +1,123 @@
+"""One step on one target."""
+
+import uuid
+from typing import Any, Self
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from executions.models.asset import Asset
+from executions.models.execution import Execution
+from executions.models.step import Step
+from executions.states import TERMINAL_STEP, StepStatus
+from safety.models import Tenant
+from safety.visibility import tenants_visible_to
+
+
+class StepRunQuerySet(models.QuerySet["StepRun"]):
+    """Step runs by who may see them."""
+
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """Step runs of the tenants that `user` is a member of; none when anonymous."""
+        return self.filter(tenant_id__in=tenants_visible_to(user))
+
+
+class StepRun(models.Model):
+    """One step on one target, with the lease of whoever runs it now.
+
+    `resume`: the next holder re-attaches to this attempt instead of starting another. `verify_first`: it asks
+    the step's probe whether the effect happened. `effect_at`: when this attempt's effect was about to begin.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_index=False)
+    execution = models.ForeignKey(Execution, models.CASCADE, related_name="step_runs", db_index=False)
+    step = models.ForeignKey(Step, models.CASCADE, related_name="runs", db_index=False)
+    asset = models.ForeignKey(Asset, models.PROTECT, null=True, related_name="step_runs", db_index=False)
+    position = models.PositiveIntegerField()
+    status = models.CharField(max_length=12, choices=StepStatus.choices)
+    queue = models.CharField(max_length=10)
+    priority = models.PositiveSmallIntegerField(default=1)
+    attempt = models.PositiveSmallIntegerField(default=0, db_default=0)
+    attempt_limit = models.PositiveSmallIntegerField()
+    crashes = models.PositiveSmallIntegerField(default=0, db_default=0)
+    resume = models.BooleanField(default=False, db_default=False)
+    verify_first = models.BooleanField(default=False, db_default=False)
+    not_before = models.DateTimeField(null=True)
+    waiting_since = models.DateTimeField(null=True)
+    waiting_for = models.CharField(max_length=300, blank=True, db_default="")
+    waits_for_assets = ArrayField(models.UUIDField(), null=True)
+    lease_token = models.BigIntegerField(null=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=100, blank=True, db_default="")
+    effect_at = models.DateTimeField(null=True)
+    ready_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    exit_code = models.IntegerField(null=True)
+    category = models.CharField(max_length=40, blank=True, db_default="")
+    detail = models.CharField(max_length=2000, blank=True, db_default="")
+    summary = models.TextField(blank=True, db_default="")
+    stop_confirmed = models.BooleanField(null=True)
+
+    objects = StepRunQuerySet.as_manager()
+
+    class Meta:
+        db_table = "opsc_step_run"
+        constraints: list[Any] = [
+            models.CheckConstraint(condition=Q(status__in=StepStatus.values), name="step_run_status_is_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=sorted(TERMINAL_STEP), finished_at__isnull=False)
+                | (~Q(status__in=sorted(TERMINAL_STEP)) & Q(finished_at__isnull=True)),
+                name="step_run_is_terminal_when_finished",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status=StepStatus.RUNNING)
+                | Q(lease_token__isnull=False, lease_expires_at__isnull=False),
+                name="step_run_runs_only_with_a_lease",
+            ),
+            models.CheckConstraint(condition=Q(attempt__lte=F("attempt_limit")), name="step_run_attempt_limit"),
+        ]
+        indexes = [
+            models.Index(fields=["execution", "position", "id"], name="step_run_of_execution"),
+            models.Index(fields=["step"], name="step_run_of_step"),
+            models.Index(fields=["asset", "-started_at"], name="step_run_of_asset"),
+            models.Index(
+                fields=["queue", "priority", "ready_at"],
+                condition=Q(status=StepStatus.READY),
+                name="step_run_claimable",
+            ),
+            models.Index(
+                fields=["lease_expires_at"], condition=Q(status=StepStatus.RUNNING), name="step_run_leased"
+            ),
+            models.Index(
+                fields=["not_before"], condition=Q(status=StepStatus.RETRYING), name="step_run_retrying"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step} on {self.asset or 'no target'}"
+
+
+class OutputChunk(models.Model):
+    """A piece of masked output. `raw_end` is the offset in the raw stream that it reaches."""
+
+    step_run = models.ForeignKey(StepRun, models.CASCADE, related_name="chunks", db_index=False)
+    attempt = models.PositiveSmallIntegerField()
+    sequence = models.PositiveIntegerField()
+    stream = models.CharField(max_length=10)
+    text = models.TextField()
+    raw_end = models.BigIntegerField()
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "opsc_output_chunk"
+        constraints: list[Any] = [
+            models.UniqueConstraint(fields=["step_run", "attempt", "sequence"], name="one_chunk_per_sequence")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stream} #{self.sequence}"

@@ -1,0 +1,79 @@
+"""The states of executions and step runs, and every legal move between them."""
+
+from django.db import models
+
+
+class ExecutionStatus(models.TextChoices):
+    """Where an execution stands."""
+
+    PENDING_APPROVAL = "pending_approval", "pending approval"
+    APPROVED = "approved"
+    QUEUED = "queued"
+    RUNNING = "running"
+    NEEDS_ATTENTION = "needs_attention", "needs attention"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    PARTIAL = "partial"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out", "timed out"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+class StepStatus(models.TextChoices):
+    """Where one step run stands."""
+
+    PENDING = "pending"
+    READY = "ready"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out", "timed out"
+    INTERRUPTED = "interrupted", "outcome unknown"
+
+
+_E, _S = ExecutionStatus, StepStatus
+
+EXECUTION_MOVES: dict[str, frozenset[str]] = {
+    _E.PENDING_APPROVAL: frozenset({_E.APPROVED, _E.REJECTED, _E.EXPIRED, _E.CANCELLED}),
+    _E.APPROVED: frozenset({_E.QUEUED, _E.RUNNING, _E.CANCELLED}),
+    _E.QUEUED: frozenset({_E.RUNNING, _E.CANCELLED, _E.TIMED_OUT}),
+    _E.RUNNING: frozenset(
+        {_E.SUCCEEDED, _E.FAILED, _E.PARTIAL, _E.CANCELLED, _E.TIMED_OUT, _E.NEEDS_ATTENTION}
+    ),
+    _E.NEEDS_ATTENTION: frozenset({_E.RUNNING, _E.FAILED, _E.CANCELLED}),
+}
+
+STEP_MOVES: dict[str, frozenset[str]] = {
+    _S.PENDING: frozenset({_S.READY, _S.SKIPPED, _S.CANCELLED}),
+    _S.READY: frozenset({_S.RUNNING, _S.SKIPPED, _S.CANCELLED}),
+    _S.RUNNING: frozenset(
+        {_S.SUCCEEDED, _S.FAILED, _S.RETRYING, _S.READY, _S.CANCELLED, _S.TIMED_OUT, _S.INTERRUPTED}
+    ),
+    _S.RETRYING: frozenset({_S.READY, _S.SKIPPED, _S.CANCELLED}),
+    _S.INTERRUPTED: frozenset({_S.SUCCEEDED, _S.READY, _S.SKIPPED, _S.FAILED, _S.CANCELLED}),
+}
+
+TERMINAL_EXECUTION = frozenset(_E.values) - frozenset(EXECUTION_MOVES)
+TERMINAL_STEP = frozenset(_S.values) - frozenset(STEP_MOVES)
+OPEN_EXECUTION = frozenset(EXECUTION_MOVES)
+# A key whose execution ended like this may run again.
+REPEATABLE_EXECUTION = frozenset({_E.FAILED, _E.CANCELLED, _E.TIMED_OUT, _E.REJECTED, _E.EXPIRED})
+
+
+class ActorKind(models.TextChoices):
+    """Who made a change."""
+
+    USER = "user"
+    WORKER = "worker"
+    SYSTEM = "system"
+
+
+class Mode(models.TextChoices):
+    """Whether an execution runs in the caller's process or through the queue."""
+
+    IMMEDIATE = "immediate"
+    BACKGROUND = "background"

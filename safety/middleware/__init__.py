@@ -1,0 +1,1 @@
+"""The guards that need nothing but the database, one promise a file."""

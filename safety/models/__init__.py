@@ -1,0 +1,8 @@
+"""The tables of the guards."""
+
+from safety.models.decision import AccessDecision
+from safety.models.lease import AssetLease
+from safety.models.policy import TimeoutPolicy
+from safety.models.tenant import Membership, Tenant
+
+__all__ = ["AccessDecision", "AssetLease", "Membership", "Tenant", "TimeoutPolicy"]

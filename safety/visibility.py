@@ -1,0 +1,15 @@
+"""Which tenants a person may see: the one filter that every queryset uses."""
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import QuerySet
+
+from safety.models import Membership
+
+
+def tenants_visible_to(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membership, Any]:
+    """Ids of the tenants in which `user` has a standing membership; empty when anonymous or inactive."""
+    if not user.is_authenticated or not user.is_active:
+        return Membership.objects.none().values_list("tenant_id", flat=True)
+    return Membership.objects.standing().filter(user_id=user.pk).values_list("tenant_id", flat=True)
