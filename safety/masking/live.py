@@ -1,0 +1,63 @@
+"""The secrets that are in use in this process right now, for whoever writes its logs."""
+
+import threading
+import time
+
+from safety.masking.exact import ExactValues
+from safety.masking.masker import Masker, decode, default_patterns, find_spans
+from safety.masking.spans import fails_closed, replace
+
+# Exceptions are logged after their step is over; for this long its values are still masked.
+LINGER_S = 60.0
+
+_guard = threading.Lock()
+_active: list[Masker] = []
+_lingering: dict[frozenset[bytes], tuple[ExactValues, float]] = {}
+_timer: threading.Timer | None = None
+
+
+def register(masker: Masker) -> None:
+    """Mask the values of `masker` in this process's logs, those added later too, until `retire`."""
+    with _guard:
+        _active.append(masker)
+
+
+def retire(masker: Masker) -> None:
+    """Wipe `masker`; logs are still masked for LINGER_S seconds, then its values are forgotten."""
+    global _timer
+    values = masker.values
+    with _guard:
+        if masker in _active:
+            _active.remove(masker)
+        if values.forms:
+            _lingering[values.forms] = (values, time.monotonic() + LINGER_S)
+            if _timer is None:
+                _timer = _started_timer(LINGER_S)
+    masker.wipe()
+
+
+def forget_expired() -> None:
+    """Drop values whose step ended more than LINGER_S seconds ago."""
+    global _timer
+    with _guard:
+        now = time.monotonic()
+        for forms in [forms for forms, (_, until) in _lingering.items() if until <= now]:
+            del _lingering[forms]
+        _timer = _started_timer(LINGER_S / 4) if _lingering else None
+
+
+@fails_closed
+def mask_for_logs(text: str) -> str:
+    """`text` without anything secret: patterns and the values of all steps here. Raises MaskingError."""
+    with _guard:
+        known = [masker.values for masker in _active] + [values for values, _ in _lingering.values()]
+    raw = text.encode("utf-8", "surrogatepass")
+    spans = find_spans(raw, known, default_patterns())
+    return decode(replace(raw, spans)) if spans else text
+
+
+def _started_timer(seconds: float) -> threading.Timer:
+    timer = threading.Timer(seconds, forget_expired)
+    timer.daemon = True
+    timer.start()
+    return timer

@@ -1,0 +1,173 @@
+"""Masks known values and what looks like a secret, in text, structures and streams."""
+
+import re
+import threading
+from collections.abc import Mapping, Sequence, Set
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from safety.masking.encodings import COMFORTABLE, SHORTEST, forms_of
+from safety.masking.exact import ExactValues
+from safety.masking.keyblocks import key_blocks
+from safety.masking.patterns import IP_ADDRESSES, TABLE, PatternSet
+from safety.masking.spans import MASK, MaskingError, Span, fails_closed, merge, replace
+
+if TYPE_CHECKING:
+    from safety.masking.stream import StreamMasker
+
+_SENSITIVE_KEY = re.compile(
+    r"(?:password|passwd|passphrase|pwd|secret|token|credentials?|api[_-]?key|apikey|private[_-]?key"
+    r"|access[_-]?key|authorization|cookie)s?$",
+    re.IGNORECASE,
+)
+_REFERENCE = re.compile(r"[a-z]+:[\w./-]+(?:#[\w.-]+)?")
+_NOTHING = ExactValues(frozenset())
+
+
+class Masker:
+    """Every secret of one step, and all patterns. Safe to use from several threads.
+
+    Values of 1 to 3 characters are not masked (they would hide ordinary text everywhere), those of 4 and 5
+    are; both leave a sentence in `warnings`. `hits` counts what was masked. Once wiped it refuses to mask.
+    """
+
+    def __init__(self, *, ip_addresses: bool = False) -> None:
+        self.hits = 0
+        self.warnings: list[str] = []
+        self._patterns = _pattern_set(ip_addresses)
+        self._guard = threading.Lock()
+        self._forms: set[bytes] = set()
+        self._values: ExactValues | None = _NOTHING
+        self._wiped = False
+
+    def add(self, value: str | bytes, *, name: str = "") -> None:
+        """Mask `value` from now on, in all its encodings and, if it has several lines, line by line."""
+        raw = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
+        shown = name or "a secret"
+        if len(raw) < SHORTEST:
+            if raw:
+                self.warnings.append(f"{shown} is shorter than {SHORTEST} characters and cannot be masked")
+            return
+        if len(raw) < COMFORTABLE:
+            self.warnings.append(
+                f"{shown} is shorter than {COMFORTABLE} characters; harmless text may be masked"
+            )
+        with self._guard:
+            self._forms |= forms_of(raw)
+            self._values = None
+
+    @property
+    def values(self) -> ExactValues:
+        """What was added, ready to be searched for."""
+        with self._guard:
+            if self._wiped:
+                raise MaskingError("the masker was wiped")
+            if self._values is None:
+                self._values = ExactValues(frozenset(self._forms))
+            return self._values
+
+    def spans(self, data: bytes) -> list[Span]:
+        """What has to be masked in `data`: sorted, disjoint."""
+        return find_spans(data, (self.values,), self._patterns)
+
+    @fails_closed
+    def raw(self, data: bytes) -> bytes:
+        """`data` with every secret masked. Raises MaskingError."""
+        spans = self.spans(data)
+        self.count(len(spans))
+        return replace(data, spans)
+
+    @fails_closed
+    def text(self, text: str) -> str:
+        """`text` with every secret masked. Raises MaskingError."""
+        raw = text.encode("utf-8", "surrogatepass")
+        masked = self.raw(raw)
+        return text if masked == raw else decode(masked)
+
+    @fails_closed
+    def data(self, value: Any) -> Any:
+        """A JSON-like structure with every secret masked, keys too, and whole under a telling key.
+
+        Raises MaskingError.
+        """
+        return self._data(value, whole=False)
+
+    def _data(self, value: Any, *, whole: bool) -> Any:
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, Mapping):
+            return self._mapping(value, whole=whole)
+        if isinstance(value, list | tuple):
+            parts = [self._data(part, whole=whole) for part in value]
+            return parts if isinstance(value, list) else tuple(parts)
+        if isinstance(value, Set):
+            return {self._data(part, whole=whole) for part in value}
+        if whole:
+            self.count(1)
+            return MASK
+        if isinstance(value, bytes | bytearray):
+            return self.raw(bytes(value))
+        text = str(value)
+        masked = self.text(text)
+        return value if masked == text and not isinstance(value, str) else masked
+
+    def _mapping(self, value: Mapping[Any, Any], *, whole: bool) -> dict[Any, Any]:
+        if _is_reference(value):
+            return dict(value)
+        return {
+            self._data(key, whole=False): self._data(
+                part, whole=whole or (isinstance(key, str) and _SENSITIVE_KEY.search(key) is not None)
+            )
+            for key, part in value.items()
+        }
+
+    def stream(self) -> "StreamMasker":
+        """A masker for bytes that arrive in chunks."""
+        from safety.masking.stream import StreamMasker
+
+        return StreamMasker(self)
+
+    def count(self, hits: int) -> None:
+        """Add to `hits`."""
+        if hits:
+            with self._guard:
+                self.hits += hits
+
+    def wipe(self) -> None:
+        """Forget all values; from now on masking raises instead of letting something through."""
+        with self._guard:
+            self._forms.clear()
+            self._values = _NOTHING
+            self._wiped = True
+
+
+def find_spans(data: bytes, known: Sequence[ExactValues], patterns: PatternSet) -> list[Span]:
+    """Known values, private key blocks and patterns in `data`: sorted, disjoint."""
+    spans = [span for values in known for span in values.spans(data)]
+    spans += key_blocks(data)
+    spans += patterns.spans(data)
+    return merge(spans) if len(spans) > 1 else spans
+
+
+@cache
+def _pattern_set(ip_addresses: bool) -> PatternSet:
+    return PatternSet(TABLE + IP_ADDRESSES if ip_addresses else TABLE)
+
+
+def default_patterns() -> PatternSet:
+    """The patterns every masker uses, compiled once."""
+    return _pattern_set(False)
+
+
+def decode(masked: bytes) -> str:
+    """Text of masked bytes, whatever the mask cut through."""
+    try:
+        return masked.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return masked.decode("utf-8", "replace")
+
+
+def _is_reference(value: Mapping[Any, Any]) -> bool:
+    """Whether this is `{"secret": "store:path"}`, which names a secret and holds none."""
+    name = value.get("secret")
+    return len(value) == 1 and isinstance(name, str) and _REFERENCE.fullmatch(name) is not None

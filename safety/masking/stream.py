@@ -1,0 +1,92 @@
+"""Masks bytes that arrive in chunks, right across their borders and in bounded memory."""
+
+from safety.masking.keyblocks import MARKER, may_end_block
+from safety.masking.masker import Masker
+from safety.masking.spans import Span, fails_closed, replace
+
+# A line that is not complete is held back up to here, then given out but for its tail.
+LONGEST_LINE = 8192
+# What is kept of a longer line: more than any pattern needs to be recognised.
+TAIL = 4096
+# A match that goes on growing (a key block, one huge value) is held back up to here.
+LONGEST_MATCH = 65536
+# Chunks are worked off in pieces of this size.
+BLOCK = 65536
+
+
+class StreamMasker:
+    """Takes raw bytes, gives masked bytes that are safe to store.
+
+    Keeps nothing but the raw bytes it holds back, at most 1.5 * LONGEST_MATCH + BLOCK, so the number of bytes
+    fed minus `pending` is always a raw offset from which a new StreamMasker goes on as this one would. Known
+    values never pass, wherever the borders are. Of what only a pattern finds up to LONGEST_MATCH bytes are
+    masked, however long the line. A carriage return ends a line too. Not for use by two threads at once.
+    """
+
+    def __init__(self, masker: Masker) -> None:
+        self._masker = masker
+        self._held = bytearray()
+        self._next_look = LONGEST_LINE
+        self._in_key = False
+
+    @property
+    def pending(self) -> int:
+        """Raw bytes held back: fed, but not in anything given out so far."""
+        return len(self._held)
+
+    @fails_closed
+    def feed(self, chunk: bytes) -> bytes:
+        """Masked bytes that became final with this chunk, perhaps none. Raises MaskingError."""
+        return b"".join(self._take(chunk[at : at + BLOCK]) for at in range(0, len(chunk), BLOCK))
+
+    @fails_closed
+    def flush(self) -> bytes:
+        """Masked, what was held back: nothing more will come. Raises MaskingError."""
+        data = bytes(self._held)
+        masked = self._masker.raw(data)
+        self._keep(b"", [])
+        return masked
+
+    def _take(self, piece: bytes) -> bytes:
+        before = len(self._held)
+        self._held += piece
+        if not self._worth_a_look(piece, before):
+            return b""
+        data = bytes(self._held)
+        spans = self._masker.spans(data)
+        cut = self._cut(data, spans)
+        final = [span._replace(end=min(span.end, cut)) for span in spans if span.start < cut]
+        self._masker.count(len(final))
+        self._keep(data[cut:], spans)
+        return replace(data[:cut], final)
+
+    def _worth_a_look(self, piece: bytes, before: int) -> bool:
+        """Not for every byte: looking at what is held each time would make long lines quadratic."""
+        if len(self._held) >= self._next_look:
+            return True
+        if self._in_key:
+            return may_end_block(bytes(self._held[max(0, before - MARKER) :]))
+        return b"\n" in piece or b"\r" in piece
+
+    def _keep(self, rest: bytes, spans: list[Span]) -> None:
+        self._held = bytearray(rest)
+        self._in_key = bool(rest and spans and spans[-1].open)
+        self._next_look = max(LONGEST_LINE, len(rest) * 3 // 2)
+
+    def _cut(self, data: bytes, spans: list[Span]) -> int:
+        """Up to where nothing can change any more, and no match is cut in two."""
+        size = len(data)
+        line = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        opening = self._masker.values.open_at(data)
+        wanted = min(line if size - line <= LONGEST_LINE else size - TAIL, opening)
+        inside = next((span for span in spans if _holds(span, wanted, size)), None)
+        if inside is None:
+            return wanted
+        if size - inside.start <= LONGEST_MATCH:
+            return inside.start
+        return min(inside.end, opening)  # longer than the bound: given out as far as it goes, masked
+
+
+def _holds(span: Span, cut: int, size: int) -> bool:
+    """Whether a cut would part the match, or part it from what may still belong to it."""
+    return span.start < cut < span.end or (span.open and span.start < cut and span.end == size)
