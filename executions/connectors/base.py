@@ -83,6 +83,9 @@ class Connector(Protocol):
         Watches `work.cancel` and `work.deadline`. Raises NotStarted, OutcomeUnknown.
         """
 
+    def forget(self, work: Work) -> None:
+        """Clean up after work whose result is safely on record. Never raises, signs in nowhere."""
+
 
 class ConnectorError(Exception):
     """The work has no result. `category` is a stable word; the message is for people."""

@@ -1,0 +1,36 @@
+"""Which connector runs which kind of step over which connection."""
+
+from executions.connectors.base import Connector, Work
+from executions.connectors.command import CommandConnector
+from executions.connectors.wait import WaitConnector
+from executions.jobdir.local import LocalShell
+
+_LOCAL = LocalShell()
+
+
+def _local(work: Work) -> LocalShell:  # noqa: ARG001
+    return _LOCAL
+
+
+_COMMANDS = {"local": CommandConnector(_local, _local)}
+_ANYWHERE: dict[str, Connector] = {"wait": WaitConnector()}
+
+
+class NoConnector(LookupError):
+    """No connector runs this kind of step over this connection."""
+
+
+def connector_for(kind: str, connection: str) -> Connector:
+    """The connector for a step kind and the connection of its target (empty without a target).
+
+    Raises NoConnector.
+    """
+    if kind in ("command", "script"):
+        if connection in _COMMANDS:
+            return _COMMANDS[connection]
+        known = ", ".join(sorted(_COMMANDS))
+        raise NoConnector(f"{kind} steps need a target reached by one of: {known}; not {connection!r}.")
+    if kind in _ANYWHERE:
+        return _ANYWHERE[kind]
+    known = ", ".join(sorted({"command", "script", *_ANYWHERE}))
+    raise NoConnector(f"No connector runs {kind!r} steps; known kinds: {known}.")
