@@ -249,5 +249,7 @@ def _programs() -> tuple[Path, Path]:
         return root / "usr/lib/rabbitmq/bin", Path("/usr/bin")
     for script in (erlang / "bin/erl", *erlang.glob("erts-*/bin/erl")):
         text = script.read_text()
-        script.write_text(text.replace("ROOTDIR=/usr/lib/erlang", f"ROOTDIR={erlang}"))
+        moved = text.replace("ROOTDIR=/usr/lib/erlang", f"ROOTDIR={erlang}")
+        if moved != text:
+            script.write_text(moved)
     return root / "usr/lib/rabbitmq/bin", erlang / "bin"
