@@ -1,0 +1,213 @@
+"""Binds a plan to the assets it means now; the result is what is approved and run."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from executions.plans import graph, risk
+from executions.plans.canonical import canonical_bytes, plan_hash
+from executions.plans.errors import PlanInvalid, PlanProblem
+from executions.plans.parse import Plan
+from executions.plans.rules import NEEDS_TARGET
+from executions.plans.schema import Step, Strict
+from executions.plans.selectors import InventoryItem
+from executions.plans.targets import TargetFinder
+from safety.choices import ActionClass, Effect, Environment, SlaClass
+
+APPROVAL_FORMAT = 1  # part of the approval hash; raise it when what is hashed changes
+PRIORITIES: Mapping[str, int] = {"urgent": 0, "normal": 1, "bulk": 2}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenStep:
+    """One step with everything decided.
+
+    spec: canonical JSON of the step with the defaults of `with` and `expect` filled in;
+    timeout_s None: the policy's; max_parallel None: all at once; depends_on: positions of steps;
+    targets: asset ids in order of their names, or (None,) when the step acts on no asset.
+    """
+
+    position: int
+    id: str
+    name: str
+    kind: str
+    spec: dict[str, Any]
+    action_class: ActionClass
+    effect: Effect
+    timeout_s: float | None
+    retries: int
+    on_failure: str
+    max_parallel: int | None
+    estimate_s: float
+    depends_on: tuple[int, ...]
+    targets: tuple[UUID | None, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenPlan:
+    """A plan that can run.
+
+    canonical: the bytes that are stored and run; approval_hash: what an approval is bound to, the canonical
+    plan with resolved targets and derived risk; mode: `immediate` or `background`; priority: 0 urgent,
+    1 normal, 2 bulk; changes_assets: sorted ids of the assets to hold while it runs.
+    """
+
+    name: str
+    canonical: bytes
+    plan_hash: str
+    approval_hash: str
+    sla: SlaClass
+    action_class: ActionClass
+    environment: Environment
+    mode: str
+    priority: int
+    approval_level: int
+    on_busy: str
+    changes_assets: tuple[UUID, ...]
+    steps: tuple[FrozenStep, ...]
+    estimate_s: float
+    step_run_count: int
+
+
+def freeze(plan: Plan, inventory: Sequence[InventoryItem]) -> FrozenPlan:
+    """Resolve the targets among `inventory`, which holds the tenant's assets only, and derive the risk.
+
+    Raises:
+      PlanInvalid: Unknown or empty targets, or more targets or step runs than allowed.
+    """
+    finder = TargetFinder(inventory)
+    chosen = _resolve(plan, finder)
+    steps = tuple(_frozen_step(plan, index, items) for index, items in enumerate(chosen))
+    touched = {item.id: item for items in chosen for item in items}
+    problems = [*finder.problems, *_limit_problems(len(touched), steps)]
+    if problems:
+        raise PlanInvalid(problems)
+    return _frozen_plan(plan, steps, touched.values())
+
+
+def _frozen_plan(plan: Plan, steps: tuple[FrozenStep, ...], touched: Iterable[InventoryItem]) -> FrozenPlan:
+    seconds = graph.longest_path(plan.waits_for, [step.estimate_s for step in steps])
+    sla = risk.sla_class(seconds)
+    action = risk.highest_class(step.action_class for step in steps)
+    environment = risk.highest_environment(item.environment for item in touched)
+    step_runs = sum(len(step.targets) for step in steps)
+    digest = plan_hash(plan.canonical)
+    return FrozenPlan(
+        name=plan.name,
+        canonical=plan.canonical,
+        plan_hash=digest,
+        approval_hash=_approval_hash(digest, steps),
+        sla=sla,
+        action_class=action,
+        environment=environment,
+        mode=risk.run_mode(plan.header.mode, sla, step_runs),
+        priority=PRIORITIES[plan.header.priority],
+        approval_level=risk.approval_level(action, environment, plan.header.approval_level),
+        on_busy=plan.header.on_busy,
+        changes_assets=_assets_to_hold(steps, lock_reads=plan.header.lock_reads),
+        steps=steps,
+        estimate_s=seconds,
+        step_run_count=step_runs,
+    )
+
+
+def _resolve(plan: Plan, finder: TargetFinder) -> list[tuple[InventoryItem, ...]]:
+    """The assets of each step; the plan's own targets serve only the kinds that need one."""
+    default = finder.find(plan.header.targets, "targets") if plan.header.targets else ()
+    chosen = []
+    for index, step in enumerate(plan.steps):
+        if step.target is not None:
+            chosen.append(finder.find([step.target], f"steps[{index}].target", single=True))
+        elif step.targets is not None:
+            chosen.append(finder.find(step.targets, f"steps[{index}].targets"))
+        else:
+            chosen.append(default if step.kind in NEEDS_TARGET else ())
+    return chosen
+
+
+def _frozen_step(plan: Plan, index: int, items: tuple[InventoryItem, ...]) -> FrozenStep:
+    step = plan.steps[index]
+    return FrozenStep(
+        position=index,
+        id=step.id,
+        name=step.name or step.id,
+        kind=step.kind,
+        spec=_spec(plan.document["steps"][index], step),
+        action_class=risk.action_class(step),
+        effect=risk.effect(step),
+        timeout_s=step.timeout,
+        retries=step.retries,
+        on_failure=step.on_failure,
+        max_parallel=step.max_parallel,
+        estimate_s=risk.estimate_s(step, max(1, len(items))),
+        depends_on=plan.waits_for[index],
+        targets=tuple(item.id for item in items) or (None,),
+    )
+
+
+def _spec(document: Mapping[str, Any], step: Step) -> dict[str, Any]:
+    spec = {**document, "with": _filled(document["with"], step.with_)}
+    if (expect := getattr(step, "expect", None)) is not None:
+        spec["expect"] = _filled(document.get("expect", {}), expect)
+    if step.verify is not None:
+        probe = document["verify"]
+        spec["verify"] = {
+            "kind": step.verify.kind,
+            "with": _filled(probe["with"], step.verify.with_),
+            "expect": _filled(probe.get("expect", {}), step.verify.expect),
+        }
+    return spec
+
+
+def _filled(written: Mapping[str, Any], model: Strict) -> dict[str, Any]:
+    return {**filled_defaults(type(model)), **written}
+
+
+@cache
+def filled_defaults(model: type[Strict]) -> Mapping[str, Any]:
+    """The defaults of a model that say something; empty ones stay out of the record."""
+    fields = model.model_fields.items()
+    return {
+        field.alias or name: field.default
+        for name, field in fields
+        if field.default and not field.is_required()
+    }
+
+
+def _approval_hash(digest: str, steps: Iterable[FrozenStep]) -> str:
+    decided = [
+        {
+            "id": step.id,
+            "targets": sorted(str(target) for target in step.targets),
+            "action_class": step.action_class.value,
+            "effect": step.effect.value,
+            "timeout": step.timeout_s,
+            "retries": step.retries,
+            "spec": step.spec,
+        }
+        for step in steps
+    ]
+    return plan_hash(canonical_bytes({"format": APPROVAL_FORMAT, "plan": digest, "steps": decided}))
+
+
+def _assets_to_hold(steps: Iterable[FrozenStep], *, lock_reads: bool) -> tuple[UUID, ...]:
+    held: set[UUID] = set()
+    for step in steps:
+        if lock_reads or step.action_class is not ActionClass.READ:
+            held.update(target for target in step.targets if target is not None)
+    return tuple(sorted(held))
+
+
+def _limit_problems(assets: int, steps: Iterable[FrozenStep]) -> Iterator[PlanProblem]:
+    limit = settings.OPSC["PLAN_MAX_TARGETS"]
+    if assets > limit:
+        message = f"the steps have {assets} targets; at most {limit} are allowed"
+        yield PlanProblem("steps", "target.too_many", message)
+    step_runs, limit = sum(len(step.targets) for step in steps), settings.OPSC["PLAN_MAX_STEP_RUNS"]
+    if step_runs > limit:
+        message = f"{step_runs} step runs (steps times targets); at most {limit} are allowed"
+        yield PlanProblem("steps", "step_runs.too_many", message, "split the plan or choose fewer targets")
