@@ -17,8 +17,9 @@ export UV_CACHE_DIR ?= $(CURDIR)/.cache/uv
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_PROGRESS := 1
+# As pip and apt do: a proxy's certificate is known to the system only.
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
-export UV_SYSTEM_CERTS ?= 1  # as pip and apt do; a proxy's certificate is known to the system only
+export UV_SYSTEM_CERTS ?= 1
 endif
 export DJANGO_SETTINGS_MODULE := opsconductor.settings
 unexport VIRTUAL_ENV
