@@ -13,6 +13,7 @@ from executions.plans.schema import PROBE_KINDS, STEP_KINDS, SUPPORTED_VERSIONS
 
 SECONDS_FIELDS = {"timeout": "timeout.range", "estimate": "estimate.range", "seconds": "param.range"}
 SECONDS_HINT = f"allowed: more than 0 and at most {MOST_SECONDS} s"
+STEP_ID_HINT = "letters, digits, - and _, at most 64, beginning with a letter or digit"
 SECRET_PLACES = "references belong into with.secrets, with.stdin, or an HTTP header or body"  # noqa: S105
 
 _SENTENCES = {
@@ -44,7 +45,7 @@ _TYPE_ERRORS = frozenset(key for key in _SENTENCES if key.endswith("_type")) | {
 def explain(error: ValidationError, at: Sequence[str | int], model: type[BaseModel]) -> Iterator[PlanProblem]:
     """One problem for each error of validating `model`, whose own place is `at`; at most 50."""
     for detail in error.errors(include_url=False)[:MOST_REPORTED]:
-        loc = _without_tags(detail["loc"])
+        loc = _without_tags(detail["loc"]) + (("kind",) if detail["type"].startswith("union_tag") else ())
         path = place((*at, *loc))
         if "." in detail["type"]:
             context = detail["ctx"]
@@ -118,16 +119,13 @@ def _ordinary(path: str, loc: tuple[str | int, ...], detail: ErrorDetails) -> Pl
     elif field == "retries" and kind not in _TYPE_ERRORS:
         code, hint = "retries.range", "allowed: 0 to 20"
     elif field == "id" and kind != "missing":
-        code, hint = (
-            "step.id_format",
-            "letters, digits, - and _, at most 64, beginning with a letter or digit",
-        )
+        code, hint = "step.id_format", STEP_ID_HINT
     elif field == "name" and kind == "string_too_long":
         code = "name.length"
     if kind == "string_type" and isinstance(detail["input"], int | float):
         hint = hint or "write it in quotes"
     if kind == "literal_error" and isinstance(detail["input"], str):
-        sentence += f", not {shown(detail['input'])}"
+        sentence += f", not '{shown(detail['input'])}'"
     return PlanProblem(path, code, sentence, hint)
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from executions.plans import PlanInvalid, parse_plan
+from executions.plans import PlanInvalid, parse_plan, plan_json_schema
 
 GOOD = {"version": 1, "name": "t", "steps": [{"id": "a", "kind": "wait", "with": {"seconds": 1}}]}
 
@@ -128,3 +128,11 @@ def test_names_are_normalised_but_what_goes_to_the_target_is_left_exactly_as_wri
     assert plan.name == "\u00e9"
     assert plan.steps[0].target == "\u00e9"
     assert plan.steps[0].with_.argv == ["cat", decomposed]
+
+
+def test_the_published_schema_knows_every_kind_and_refuses_unknown_keys():
+    schema = plan_json_schema()
+    assert set(schema["properties"]["steps"]["items"]["discriminator"]["mapping"]) == {
+        "command", "script", "http", "wait"
+    }  # fmt: skip
+    assert all(part["additionalProperties"] is False for part in [schema, *schema["$defs"].values()])
