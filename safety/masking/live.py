@@ -2,10 +2,11 @@
 
 import threading
 import time
+from typing import Any
 
 from safety.masking.exact import ExactValues
-from safety.masking.masker import Masker, decode, default_patterns, find_spans
-from safety.masking.spans import fails_closed, replace
+from safety.masking.masker import LARGE, Masker, decode, default_patterns, find_spans
+from safety.masking.spans import MaskingError, Span, fails_closed, merge, replace
 
 # Exceptions are logged after their step is over; for this long its values are still masked.
 LINGER_S = 60.0
@@ -46,14 +47,42 @@ def forget_expired() -> None:
         _timer = _started_timer(LINGER_S / 4) if _lingering else None
 
 
-@fails_closed
+class _LiveMasker(Masker):
+    """Masks with the values of every step in this process instead of its own."""
+
+    def spans(self, data: bytes) -> list[Span]:
+        if len(data) > LARGE:
+            raise MaskingError("too long to be logged")
+        return find_spans(data, _known(), default_patterns())
+
+
+_live = _LiveMasker()
+
+
 def mask_for_logs(text: str) -> str:
-    """`text` without anything secret: patterns and the values of all steps here. Raises MaskingError."""
-    with _guard:
-        known = [masker.values for masker in _active] + [values for values, _ in _lingering.values()]
+    """`text` without anything secret: patterns and the values of all steps here.
+
+    Raises MaskingError, also for more than LARGE bytes.
+    """
+    return _live.text(text)
+
+
+def mask_data_for_logs(value: Any) -> Any:
+    """A JSON-like structure without anything secret, as `Masker.data`. Raises MaskingError."""
+    return _live.data(value)
+
+
+@fails_closed
+def mask_values(text: str) -> str:
+    """`text` without the values of all steps here; patterns are let through. Raises MaskingError."""
     raw = text.encode("utf-8", "surrogatepass")
-    spans = find_spans(raw, known, default_patterns())
+    spans = merge(span for values in _known() for span in values.spans(raw))
     return decode(replace(raw, spans)) if spans else text
+
+
+def _known() -> list[ExactValues]:
+    with _guard:
+        return [masker.values for masker in _active] + [values for values, _ in _lingering.values()]
 
 
 def _started_timer(seconds: float) -> threading.Timer:

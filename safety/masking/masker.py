@@ -11,6 +11,7 @@ from safety.masking.exact import ExactValues
 from safety.masking.keyblocks import key_blocks
 from safety.masking.patterns import IP_ADDRESSES, TABLE, PatternSet
 from safety.masking.spans import MASK, MaskingError, Span, fails_closed, merge, replace
+from safety.secrets.values import SecretValue, is_reference
 
 if TYPE_CHECKING:
     from safety.masking.stream import StreamMasker
@@ -20,7 +21,8 @@ _SENSITIVE_KEY = re.compile(
     r"|access[_-]?key|authorization|cookie)s?$",
     re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"[a-z]+:[\w./-]+(?:#[\w.-]+)?")
+# Above this many bytes a text is masked in blocks.
+LARGE = 262_144
 _NOTHING = ExactValues(frozenset())
 
 
@@ -73,6 +75,9 @@ class Masker:
     @fails_closed
     def raw(self, data: bytes) -> bytes:
         """`data` with every secret masked. Raises MaskingError."""
+        if len(data) > LARGE:
+            stream = self.stream()  # works in blocks, so no input can make it slower than linear
+            return stream.feed(data) + stream.flush()
         spans = self.spans(data)
         self.count(len(spans))
         return replace(data, spans)
@@ -102,7 +107,7 @@ class Masker:
             return parts if isinstance(value, list) else tuple(parts)
         if isinstance(value, Set):
             return {self._data(part, whole=whole) for part in value}
-        if whole:
+        if whole or isinstance(value, SecretValue):
             self.count(1)
             return MASK
         if isinstance(value, bytes | bytearray):
@@ -112,7 +117,7 @@ class Masker:
         return value if masked == text and not isinstance(value, str) else masked
 
     def _mapping(self, value: Mapping[Any, Any], *, whole: bool) -> dict[Any, Any]:
-        if _is_reference(value):
+        if is_reference(value):
             return dict(value)
         return {
             self._data(key, whole=False): self._data(
@@ -165,9 +170,3 @@ def decode(masked: bytes) -> str:
         return masked.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
         return masked.decode("utf-8", "replace")
-
-
-def _is_reference(value: Mapping[Any, Any]) -> bool:
-    """Whether this is `{"secret": "store:path"}`, which names a secret and holds none."""
-    name = value.get("secret")
-    return len(value) == 1 and isinstance(name, str) and _REFERENCE.fullmatch(name) is not None

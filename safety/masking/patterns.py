@@ -11,6 +11,8 @@ from safety.masking.spans import Span
 
 # What is already masked, literals and punctuation: not worth masking (again).
 _EMPTY = re.compile(rb"(?:\[masked(?::[a-z_]+)?\]|[*\xe2\x80\xa2.,;:)}\]\\])*")
+# How far back from the end of a value the name of the next is looked for, in `a=1,token: 2`.
+LONGEST_NAME = 64
 _LITERAL = frozenset((b"null", b"none", b"nil", b"true", b"false", b"undefined", b"yes", b"no"))
 _REFERENCE = re.compile(rb"(?:vault|env|file):[\w./-]+(?:#[\w.-]+)?")
 
@@ -180,7 +182,7 @@ TABLE: tuple[Pattern, ...] = (
     # RFC 3986 userinfo: scheme://user:password@host
     Pattern(
         kind="database_password",
-        regex=r"""\b[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@"'<>]*:([^\s/"'<>]+)@""",
+        regex=r"""[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@"'<>]*:([^\s/"'<>]+)@""",
         accept=_given,
         literal=True,
     ),
@@ -240,7 +242,7 @@ class PatternSet:
         self._any = re2.compile(combined.encode(), options=spans_only)
 
     def spans(self, data: bytes) -> Iterator[Span]:
-        """Where patterns match, left to right, without overlaps."""
+        """Where patterns match, from left to right; they may overlap a little."""
         position = 0
         while match := self._any.search(data, position):
             low, position = match.span()
@@ -248,10 +250,12 @@ class PatternSet:
             index = min(self._which.Match(found))
             pattern = self._table[index]
             start, end = _masked_part(self._each[index], found)
-            if pattern.accept(found[start:end]):
-                yield Span(low + start, low + end, pattern.kind)
-            elif start > 0:
-                position = low + start  # the refused value may hold something else
+            accepted = pattern.accept(found[start:end])
+            if accepted:
+                yield Span(low + start, low + end, pattern.kind, low)
+            if start > 0:
+                # A refused value may hold something else; one taken may end in the name of the next.
+                position = low + (max(start, end - LONGEST_NAME) if accepted else start)
 
 
 def _options() -> re2.Options:

@@ -15,12 +15,22 @@ class MaskingError(Exception):
 
 
 class Span(NamedTuple):
-    """Bytes `start` to `end`; `kind` is empty for a known value; `open` when the end is not in sight yet."""
+    """Bytes `start` to `end` to be masked; `kind` is empty for a known value.
+
+    found_at: where the match begins that told so, such as the name before a password (-1: at `start`);
+    open: whether the end is not in sight yet.
+    """
 
     start: int
     end: int
     kind: str = ""
+    found_at: int = -1
     open: bool = False
+
+    @property
+    def evidence(self) -> int:
+        """The first byte that is needed to find this again."""
+        return self.start if self.found_at < 0 else self.found_at
 
 
 def merge(spans: Iterable[Span]) -> list[Span]:
@@ -33,7 +43,8 @@ def merge(spans: Iterable[Span]) -> list[Span]:
         last = merged[-1]
         kind = last.kind if last.end - last.start >= span.end - span.start else span.kind
         is_open = (span if span.end >= last.end else last).open
-        merged[-1] = Span(last.start, max(last.end, span.end), kind, is_open)
+        evidence = min(last.evidence, span.evidence)
+        merged[-1] = Span(last.start, max(last.end, span.end), kind, evidence, is_open)
     return merged
 
 

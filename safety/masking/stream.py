@@ -79,14 +79,21 @@ class StreamMasker:
         line = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         opening = self._masker.values.open_at(data)
         wanted = min(line if size - line <= LONGEST_LINE else size - TAIL, opening)
-        inside = next((span for span in spans if _holds(span, wanted, size)), None)
-        if inside is None:
-            return wanted
-        if size - inside.start <= LONGEST_MATCH:
-            return inside.start
-        return min(inside.end, opening)  # longer than the bound: given out as far as it goes, masked
+        cut = _before_matches(wanted, spans, size)
+        if size - cut <= LONGEST_MATCH:
+            return cut
+        # A match longer than the bound: given out as far as it goes, masked.
+        giant = next(span for span in spans if _parts(wanted, span, size))
+        return min(max(giant.end, wanted), opening)
 
 
-def _holds(span: Span, cut: int, size: int) -> bool:
+def _before_matches(cut: int, spans: list[Span], size: int) -> int:
+    for span in reversed(spans):
+        if _parts(cut, span, size):
+            cut = span.evidence
+    return cut
+
+
+def _parts(cut: int, span: Span, size: int) -> bool:
     """Whether a cut would part the match, or part it from what may still belong to it."""
-    return span.start < cut < span.end or (span.open and span.start < cut and span.end == size)
+    return span.evidence < cut and (cut < span.end or (span.open and span.end == size))

@@ -1,0 +1,86 @@
+"""Log lines in JSON, without secrets, that say which execution and step run they belong to."""
+
+import copy
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+from pythonjsonlogger.json import JsonFormatter
+
+from safety.masking.live import mask_data_for_logs, mask_values
+from safety.masking.spans import MaskingError
+
+_bound: ContextVar[dict[str, str] | None] = ContextVar("opsconductor_log_fields", default=None)
+_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+_NAMES = {"asctime": "time", "levelname": "level", "name": "logger"}
+
+
+@contextmanager
+def bind(*, execution: UUID | str = "", step_run: UUID | str = "") -> Iterator[None]:
+    """Add `execution` and `step_run` to every line logged inside, by this thread or asyncio task."""
+    given = {"execution": str(execution), "step_run": str(step_run)}
+    token = _bound.set((_bound.get() or {}) | {name: value for name, value in given.items() if value})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+class MaskedJsonFormatter(JsonFormatter):
+    """One JSON object a line, masked: message, extra fields, traceback (source lines, no local variables).
+
+    Fields are masked before they become JSON, so the line stays valid; known values are looked for once more
+    in the finished line. When masking fails, the line says so and holds nothing else of the record.
+    A Dramatiq message among the arguments is shown by name and id, without what the actor was given.
+    """
+
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self) -> None:
+        super().__init__(_FORMAT, rename_fields=_NAMES)
+        self.converter = time.gmtime
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Never raises: whatever else would print the record would print it unmasked."""
+        try:
+            return mask_values(super().format(_prepared(record)))
+        except MaskingError:
+            return self._withheld(record, "masking failed")
+        except Exception as error:  # noqa: BLE001 - see above
+            return self._withheld(record, f"cannot be formatted ({type(error).__name__})")
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        masked: dict[str, Any] = mask_data_for_logs(super().process_log_record(log_data))
+        return masked
+
+    def _withheld(self, record: logging.LogRecord, why: str) -> str:
+        fields = {
+            "time": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": f"message withheld: {why}",
+            "place": f"{record.module}:{record.lineno}",
+        }
+        return json.dumps(fields | (_bound.get() or {}))
+
+
+def _prepared(record: logging.LogRecord) -> logging.LogRecord:
+    """A copy with the bound fields, and without the arguments of actors."""
+    prepared = copy.copy(record)
+    if isinstance(record.args, tuple):
+        prepared.args = tuple(_without_arguments(value) for value in record.args)
+    for name, value in (_bound.get() or {}).items():
+        prepared.__dict__.setdefault(name, value)
+    return prepared
+
+
+def _without_arguments(value: object) -> object:
+    if type(value).__module__.startswith("dramatiq.") and hasattr(value, "message_id"):
+        return f"{getattr(value, 'actor_name', 'message')}[{value.message_id}]"
+    return value
