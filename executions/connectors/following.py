@@ -71,7 +71,7 @@ class Following:
         interval = self._pace.first_s
         while not self._over:
             try:
-                glance = self._job.look(self._offsets["stdout"], self._offsets["stderr"])
+                glance = self._look(interruptible=True)
             except ShellError as error:
                 self._pause(error)
                 continue
@@ -85,6 +85,9 @@ class Following:
             interval = self._pace.first_s if news else min(interval * 1.25, self._pace.longest_s)
             self._work.cancel.wait(max(0.0, min(interval, self._work.deadline - time.monotonic())))
         return self._end()
+
+    def _look(self, *, interruptible: bool) -> Glance:
+        return self._job.look(self._offsets["stdout"], self._offsets["stderr"], interruptible=interruptible)
 
     @property
     def _over(self) -> bool:
@@ -131,7 +134,7 @@ class Following:
     def _drain(self) -> Glance:
         until = time.monotonic() + _DRAIN_S
         while True:
-            glance = self._job.look(self._offsets["stdout"], self._offsets["stderr"])
+            glance = self._look(interruptible=False)
             self._take(glance)
             if not self._behind(glance) or time.monotonic() >= until:
                 return glance
@@ -154,7 +157,7 @@ class Following:
         if now - self._starting_since < _STARTING_S:
             return
         self._stop()
-        if self._job.look(0, 0).progress is Progress.STARTING:
+        if self._look(interruptible=False).progress is Progress.STARTING:
             raise NotStarted("the target could not begin the command", category="target", transient=True)
         raise OutcomeUnknown("the command began too late to be followed", category="target")
 

@@ -1,8 +1,12 @@
 """Which connector runs which kind of step over which connection."""
 
-from executions.connectors.base import Connector, Work
+from executions.connectors.base import Connector, NotStarted, Work
 from executions.connectors.command import CommandConnector
+from executions.connectors.sshlogin import location
+from executions.connectors.sshloop import ssh_loop
+from executions.connectors.sshshell import SshShell, sign_in_of
 from executions.connectors.wait import WaitConnector
+from executions.jobdir import CannotConnect
 from executions.jobdir.local import LocalShell
 
 _LOCAL = LocalShell()
@@ -12,7 +16,23 @@ def _local(work: Work) -> LocalShell:  # noqa: ARG001
     return _LOCAL
 
 
-_COMMANDS = {"local": CommandConnector(_local, _local)}
+def _ssh(work: Work) -> SshShell:
+    try:
+        sign_in = sign_in_of(work.target)
+    except CannotConnect as error:
+        raise NotStarted(str(error), category=error.category, transient=error.transient) from error
+    return SshShell(ssh_loop(), sign_in, work.cancel)
+
+
+def _open_ssh(work: Work) -> SshShell | None:
+    sign_in = work.target and ssh_loop().existing(location(work.target))
+    return SshShell(ssh_loop(), sign_in, work.cancel) if sign_in else None
+
+
+_COMMANDS = {
+    "local": CommandConnector(_local, _local),
+    "ssh": CommandConnector(_ssh, _open_ssh),
+}
 _ANYWHERE: dict[str, Connector] = {"wait": WaitConnector()}
 
 

@@ -85,11 +85,11 @@ class JobDirectory:
         answer = self._shell.run(programs.start(), (*self._where, *limits), sent, timeout_s=_START_TIMEOUT_S)
         return answer.words[0] == "started"
 
-    def look(self, stdout_offset: int, stderr_offset: int) -> Glance:
+    def look(self, stdout_offset: int, stderr_offset: int, *, interruptible: bool = True) -> Glance:
         """What goes on now, with a bounded block of each stream from the given byte on."""
         offsets = (stdout_offset, stderr_offset)
         arguments = (*self._where, *map(str, offsets), str(self._shell.block))
-        answer = self._shell.look(arguments, timeout_s=_LOOK_TIMEOUT_S)
+        answer = self._shell.look(arguments, timeout_s=_LOOK_TIMEOUT_S, interruptible=interruptible)
         progress, code, cancelled, *numbers = answer.words
         out_size, err_size, out, err = map(int, numbers)
         if len(answer.data) != out + err:

@@ -47,13 +47,13 @@ class LocalShell:
             raise LinkBroken(f"the shell of this machine did not answer: {type(error).__name__}") from error
         return Answer.parse(done.stdout, done.stderr)
 
-    def look(self, arguments: Sequence[str], *, timeout_s: float) -> Answer:
+    def look(self, arguments: Sequence[str], *, timeout_s: float, interruptible: bool) -> Answer:
         """Read the files directly while the case is plain; let the program judge every other one."""
         base, execution, name, out_offset, err_offset, limit = arguments
         folder = Path(base, f"opsconductor-{os.geteuid()}", execution, name)
         state = _plain_state(folder)
         if state is None:
-            return self.run(programs.look(), arguments, timeout_s=timeout_s)
+            return self.run(programs.look(), arguments, timeout_s=timeout_s, interruptible=interruptible)
         cancelled = str(int((folder / "cancelled").exists()))
         out_size, out = _block(folder / "stdout", int(out_offset), int(limit))
         err_size, err = _block(folder / "stderr", int(err_offset), int(limit))

@@ -88,5 +88,5 @@ class Shell(Protocol):
         Raises ShellError; Interrupted only when `interruptible`.
         """
 
-    def look(self, arguments: Sequence[str], *, timeout_s: float) -> Answer:
+    def look(self, arguments: Sequence[str], *, timeout_s: float, interruptible: bool) -> Answer:
         """Answer as the look program would, perhaps without running it. Raises ShellError."""
