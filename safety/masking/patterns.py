@@ -14,6 +14,7 @@ _EMPTY = re.compile(rb"(?:\[masked(?::[a-z_]+)?\]|[*\xe2\x80\xa2.,;:)}\]\\])*")
 # How far back from the end of a value the name of the next is looked for, in `a=1,token: 2`.
 LONGEST_NAME = 64
 _LITERAL = frozenset((b"null", b"none", b"nil", b"true", b"false", b"undefined", b"yes", b"no"))
+_WORD = re.compile(rb"[A-Z]?[a-z]+(?:[_./-][a-z]+)*|[A-Z]+(?:[_.-][A-Z]+)*")
 _REFERENCE = re.compile(rb"(?:vault|env|file):[\w./-]+(?:#[\w.-]+)?")
 
 
@@ -47,7 +48,12 @@ def _chosen(value: bytes) -> bool:
     """Whether `value` looks like a key rather than like a word of a sentence."""
     if not _given(value) or len(value) < 6:
         return False
-    return len(value) >= 20 or not (value[:1] + value[1:].lower()).rstrip(b".,;:)]}!").isalpha()
+    word = value.rstrip(b".,;:)]}!")
+    return _WORD.fullmatch(word) is None or len(word) >= 20
+
+
+def _bearer(value: bytes) -> bool:
+    return _has_digit(value) or len(value) >= 20
 
 
 def _user_password(value: bytes) -> bool:
@@ -93,7 +99,7 @@ _KEY_END = r"""\\*["']?"""
 _ASSIGN = r"""[ \t]*(?:=>|:=|[:=])[ \t]*"""
 # A quoted value, one whose quotes are escaped or never close (then: the rest of the line), or a bare one.
 _QUOTED = (
-    r"""[bBrRuUfF]{0,2}(?:"((?:[^"\\\r\n]|\\[^\r\n])+)"|'((?:[^'\\\r\n]|\\[^\r\n])+)'"""
+    r"""[bBrRuUfF]{0,2}(?:"((?:[^"\\\r\n]|\\[^\r\n])*)"|'((?:[^'\\\r\n]|\\[^\r\n])*)'"""
     r"""|\\+["']([^\\"'\r\n]+)|["']([^\r\n]+))"""
 )
 _BARE = r"""([^\s"'<][^\s"'<]*)"""
@@ -126,13 +132,13 @@ TABLE: tuple[Pattern, ...] = (
         r"""|ntlm|apikey|aws4-hmac-sha256)[ \t]+)([^\s"'][^"'\r\n]*)""",
         accept=_given,
     ),
-    Pattern(kind="token", regex=r"(?i:\bbearer[ \t]+)([A-Za-z0-9._~+/-]{8,}=*)", accept=_chosen),
+    Pattern(kind="token", regex=r"(?i:\bbearer[ \t]+)([A-Za-z0-9._~+/-]{8,}=*)", accept=_bearer),
     # JSON Web Token, RFC 7519: two base64url objects ("{" is eyJ) and a signature
     Pattern(kind="jwt", regex=r"\beyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]*", literal=True),
     # AWS IAM unique id prefixes (docs: "IAM identifiers"), and the secret next to one in credential files
     Pattern(
         kind="aws_secret_key",
-        regex=r"""\b(?:AKIA|ASIA)[A-Z0-9]{16}[,:; \t"']{1,4}([A-Za-z0-9/+]{40})\b""",
+        regex=r"""\b(?:AKIA|ASIA)[A-Z0-9]{16}[,:; \t"']{1,4}[A-Za-z0-9/+]{40}\b""",
         literal=True,
     ),
     Pattern(
@@ -206,7 +212,7 @@ TABLE: tuple[Pattern, ...] = (
     Pattern(kind="email", regex=r"\b[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}\b"),
     Pattern(
         kind="credit_card",
-        regex=r"\b(?:\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}|\d{4}[ -]\d{6}[ -]\d{4,5}|\d{13,19})\b",
+        regex=r"(?:^|[^\w.])(\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}|\d{4}[ -]\d{6}[ -]\d{4,5}|\d{13,19})\b",
         accept=_card,
     ),
     Pattern(kind="ssn", regex=r"\b\d{3}-\d{2}-\d{4}\b", accept=_ssn),
