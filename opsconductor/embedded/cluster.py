@@ -178,13 +178,11 @@ class Cluster:
             time.sleep(0.01)
 
     def _forget_crashed_server(self) -> None:
-        """Remove the pid file of a dead postmaster, whose pid may be a stranger's by now.
+        """Remove the lock files of a dead postmaster, whose pid may be a zombie or a stranger's by now.
 
         PostgreSQL itself would refuse to start then. The folder must be free of orphaned backends first.
         """
-        note = self.data / "postmaster.pid"
-        if not note.exists():
-            return
+        socket = self.sockets / f".s.PGSQL.{self.port}"
         deadline = time.monotonic() + ORPHANS_S
         while left := processes.working_in(self.data):
             if time.monotonic() > deadline:
@@ -192,7 +190,8 @@ class Cluster:
                     f"A crashed PostgreSQL's processes still use {self.data}: {left}."
                 )
             time.sleep(0.05)
-        note.unlink(missing_ok=True)
+        for left_over in (self.data / "postmaster.pid", socket, socket.with_name(f"{socket.name}.lock")):
+            left_over.unlink(missing_ok=True)
 
     def _refuse_foreign_folder(self) -> None:
         owner = self.data.stat().st_uid
@@ -222,5 +221,6 @@ def private_folder(path: Path, uid: int) -> None:
 
 
 def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    """The last line, or the last one that names the reason where a log goes on after it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it said nothing"]
+    return next((line for line in reversed(lines) if "FATAL" in line or "PANIC" in line), lines[-1])
