@@ -11,6 +11,7 @@ from safety.masking.spans import MaskingError, Span, fails_closed, merge, replac
 # Exceptions are logged after their step is over; for this long its values are still masked.
 LINGER_S = 60.0
 
+_NOTHING = ExactValues(frozenset())
 _guard = threading.Lock()
 _active: list[Masker] = []
 _lingering: dict[frozenset[bytes], tuple[ExactValues, float]] = {}
@@ -26,10 +27,9 @@ def register(masker: Masker) -> None:
 def retire(masker: Masker) -> None:
     """Wipe `masker`; logs are still masked for LINGER_S seconds, then its values are forgotten."""
     global _timer
-    values = masker.values
     with _guard:
-        if masker in _active:
-            _active.remove(masker)
+        _active.remove(masker)
+        values = masker.values if not masker.is_wiped else _NOTHING
         if values.forms:
             _lingering[values.forms] = (values, time.monotonic() + LINGER_S)
             if _timer is None:
@@ -50,9 +50,12 @@ def forget_expired() -> None:
 class _LiveMasker(Masker):
     """Masks with the values of every step in this process instead of its own."""
 
-    def spans(self, data: bytes) -> list[Span]:
+    def raw(self, data: bytes) -> bytes:
         if len(data) > LARGE:
             raise MaskingError("too long to be logged")
+        return super().raw(data)
+
+    def spans(self, data: bytes) -> list[Span]:
         return find_spans(data, _known(), default_patterns())
 
 

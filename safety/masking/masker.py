@@ -40,7 +40,7 @@ class Masker:
         self._guard = threading.Lock()
         self._forms: set[bytes] = set()
         self._values: ExactValues | None = _NOTHING
-        self._wiped = False
+        self.is_wiped = False
 
     def add(self, value: str | bytes, *, name: str = "") -> None:
         """Mask `value` from now on, in all its encodings and, if it has several lines, line by line."""
@@ -62,7 +62,7 @@ class Masker:
     def values(self) -> ExactValues:
         """What was added, ready to be searched for."""
         with self._guard:
-            if self._wiped:
+            if self.is_wiped:
                 raise MaskingError("the masker was wiped")
             if self._values is None:
                 self._values = ExactValues(frozenset(self._forms))
@@ -143,7 +143,7 @@ class Masker:
         with self._guard:
             self._forms.clear()
             self._values = _NOTHING
-            self._wiped = True
+            self.is_wiped = True
 
 
 def find_spans(data: bytes, known: Sequence[ExactValues], patterns: PatternSet) -> list[Span]:
