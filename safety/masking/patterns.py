@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import re2  # type: ignore[import-untyped]
+import re2
 
 from safety.masking.spans import Span
 
