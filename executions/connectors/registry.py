@@ -2,6 +2,7 @@
 
 from executions.connectors.base import Connector, NotStarted, Work
 from executions.connectors.command import CommandConnector
+from executions.connectors.http import HttpConnector
 from executions.connectors.sshlogin import location
 from executions.connectors.sshloop import ssh_loop
 from executions.connectors.sshshell import SshShell, sign_in_of
@@ -33,7 +34,7 @@ _COMMANDS = {
     "local": CommandConnector(_local, _local),
     "ssh": CommandConnector(_ssh, _open_ssh),
 }
-_ANYWHERE: dict[str, Connector] = {"wait": WaitConnector()}
+_ANYWHERE: dict[str, Connector] = {"http": HttpConnector(), "wait": WaitConnector()}
 
 
 class NoConnector(LookupError):

@@ -48,7 +48,7 @@ class SignIn:
         where = f"{target.name} ({target.address}:{target.port})"
         options = self._options()
         try:
-            return await asyncssh.connect(target.address, target.port, config=None, options=options)
+            return await asyncssh.connect(target.address, target.port or 22, config=None, options=options)
         except asyncssh.HostKeyNotVerifiable as error:
             raise _host_key_problem(
                 f"{where}: the machine shows a host key that the asset does not list; "

@@ -1,0 +1,143 @@
+"""HTTP steps: one request, no redirects, a certain answer or an honest "nobody knows"."""
+
+import threading
+import time
+from http.client import HTTPException
+
+import requests
+import urllib3
+from django.conf import settings
+
+from executions.connectors.base import Ended, NotStarted, OutcomeUnknown, OutputSink, Result, Work
+from executions.connectors.httpaddress import checked_addresses
+from executions.connectors.httprequest import HttpRequest, request_of
+from executions.connectors.httpwire import Wire, session
+
+_CONNECT_TIMEOUT_S = 10.0
+_MOST_ADDRESSES = 4
+_MOST_BODY = 1 << 20
+_CHUNK = 1 << 16
+_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError)
+
+
+class HttpConnector:
+    """Sends one request and takes its answer; the worker that takes over cannot follow it on."""
+
+    survives_worker = False
+
+    def run(self, work: Work, sink: OutputSink) -> Result:
+        """Send it within the deadline; see Connector. The body goes to the sink as stdout, at most 1 MiB."""
+        request = request_of(work)
+        left = work.deadline - time.monotonic()
+        addresses = checked_addresses(
+            request.host,
+            request.port,
+            private=bool(settings.OPSC.get("HTTP_ALLOW_PRIVATE", True)),
+            own_address=work.target.address if work.target else "",
+            timeout_s=min(_CONNECT_TIMEOUT_S, left),
+        )
+        for address in addresses[:_MOST_ADDRESSES]:
+            if _over(work):
+                break
+            try:
+                return _Exchange(work, request, sink).run(address)
+            except NotStarted as error:
+                if not error.transient:
+                    raise
+                problem = error
+        if _over(work):
+            return _never_sent(work)
+        raise problem
+
+    def forget(self, work: Work) -> None:
+        """Nothing is left behind."""
+
+
+class _Exchange:
+    """One attempt to get the request to one address."""
+
+    def __init__(self, work: Work, request: HttpRequest, sink: OutputSink) -> None:
+        self._work, self._request, self._sink = work, request, sink
+        self._wire = Wire()
+
+    def run(self, address: str) -> Result:
+        """Raises NotStarted when nothing was sent, OutcomeUnknown when it may have been."""
+        left = max(0.001, self._work.deadline - time.monotonic())
+        timer = threading.Timer(left, self._wire.cut)
+        timer.daemon = True
+        timer.start()
+        undo = self._work.cancel.on_cancel(self._wire.cut)
+        try:
+            result = self._send(address, left)
+            # A cut can look like the regular end of a body.
+            return self._cut_short() if self._wire.cut_by_us else result
+        except _FAILURES as error:
+            if self._wire.cut_by_us:
+                return self._cut_short()
+            raise self._explained(error) from error
+        finally:
+            undo()
+            timer.cancel()
+
+    def _send(self, address: str, left: float) -> Result:
+        request = self._request
+        tls_name = request.host if request.scheme == "https" and request.host != address else None
+        with session(self._wire, tls_name) as client:
+            prepared = request.prepared(address, client)
+            limits = (min(_CONNECT_TIMEOUT_S, left), left)
+            with client.send(prepared, stream=True, allow_redirects=False, timeout=limits) as answer:
+                whole = self._take_body(answer)
+        detail = "" if whole else f"the answer was cut after {_MOST_BODY} bytes"
+        return Result(ended=Ended.FINISHED, status_code=answer.status_code, detail=detail)
+
+    def _take_body(self, answer: requests.Response) -> bool:
+        size = 0
+        for chunk in answer.iter_content(_CHUNK):
+            self._sink.write("stdout", chunk[: _MOST_BODY - size])
+            size += len(chunk)
+            if size > _MOST_BODY:
+                return False
+        return True
+
+    def _cut_short(self) -> Result:
+        """What our own cut means: the far end is not ours to stop."""
+        if not self._wire.ready:
+            return _never_sent(self._work)
+        reason = self._work.cancel.reason
+        if reason is not None and reason.hands_over:
+            raise OutcomeUnknown(f"{self._place}: let go of an unanswered request", category=str(reason))
+        return Result(
+            ended=Ended.STOPPED, stop_confirmed=False, detail=f"{self._place}: the request was not answered"
+        )
+
+    def _explained(self, error: Exception) -> NotStarted | OutcomeUnknown:
+        """Say what happened without repeating a URL, which may hold a secret."""
+        cause = _root(error)
+        why = getattr(cause, "strerror", None) or type(cause).__name__
+        if self._wire.ready:
+            return OutcomeUnknown(f"{self._place}: sent, but not fully answered: {why}", category="no_answer")
+        if isinstance(error, requests.exceptions.SSLError):
+            why = getattr(cause, "verify_message", "") or why
+            return NotStarted(f"{self._place}: {why}", category="tls", transient=False)
+        return NotStarted(f"{self._place}: {why}", category="unreachable", transient=True)
+
+    @property
+    def _place(self) -> str:
+        return f"{self._request.method} {self._request.scheme}://{self._request.authority}"
+
+
+def _never_sent(work: Work) -> Result:
+    reason = work.cancel.reason
+    if reason is not None and reason.hands_over:
+        return Result(ended=Ended.DETACHED, detail=f"let go before anything was sent: {reason}")
+    return Result(ended=Ended.STOPPED, stop_confirmed=True, detail="nothing was sent")
+
+
+def _over(work: Work) -> bool:
+    return work.cancel.is_cancelled or time.monotonic() >= work.deadline
+
+
+def _root(error: BaseException) -> BaseException:
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error
