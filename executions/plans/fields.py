@@ -3,7 +3,7 @@
 from typing import Annotated, Any, NoReturn
 from urllib.parse import urlsplit
 
-import re2  # type: ignore[import-untyped]
+import re2
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, PlainValidator
 from pydantic_core import CoreSchema, PydanticCustomError
 
