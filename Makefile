@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench check env env-run clean clean-data
+.PHONY: help demo up test services bench check env env-run clean clean-data
 
 UV_VERSION := 0.13.9
 UV_HOME := .cache/uv-$(UV_VERSION)
@@ -35,6 +35,9 @@ up: $(RUN_READY)  ## Serve pages, workers and scheduler on the embedded database
 
 test: $(DEV_READY)  ## Run the tests; PYTEST_ARGS='tests/unit -x' picks some
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+services: $(DEV_READY)  ## Get the programs that tests need; the tests would get them by themselves, too
+	@$(PYTHON) -m tests.services
 
 bench: $(RUN_READY)  ## Measure, beside baselines of the same run; BENCH_ARGS are passed on
 	@$(MANAGE) bench $(or $(BENCH_ARGS),--json)

