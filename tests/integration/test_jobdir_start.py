@@ -15,7 +15,7 @@ from executions.connectors.registry import connector_for
 from executions.jobdir import Command, JobDirectory, JobName, Progress, Refused
 from executions.jobdir.local import LocalShell
 from safety.secrets.values import SecretValue
-from tests.jobs import Kept, some_work, wait_until
+from tests.jobs import Kept, marked, some_work, wait_until
 
 EVERY_BYTE = "".join(map(chr, range(1, 0x250))) + "語🙂'\"`$(id);|&\\\n\n"
 
@@ -100,6 +100,15 @@ def test_a_stop_before_the_start_bars_the_start_for_good(shell: LocalShell, tmp_
     assert job.stop(1).stop == "never_started"
     assert not job.start(Command(argv=("touch", str(tmp_path / "ran"))), deadline_s=30, grace_s=1)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_stop_finds_a_child_in_a_session_of_its_own_with_any_shell(shell: LocalShell) -> None:
+    name = JobName(uuid4(), uuid4(), 1)
+    job = JobDirectory(shell, name)
+    job.start(Command(script="setsid sleep 300 & sleep 300"), deadline_s=30, grace_s=1)
+    wait_until(lambda: len(marked(name.words[1])) >= 5)
+    assert job.stop(0.5).stop == "confirmed"
+    assert not marked(name.words[1])
 
 
 @pytest.mark.parametrize("trap", ["symlink", "foreign"])
