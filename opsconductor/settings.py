@@ -1,5 +1,6 @@
 """Django settings, read from the environment; docs/operations.md lists every variable."""
 
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from opsconductor.embedded import postgres
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.data_dir()
+OPSC_VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 DEBUG = env.reader.bool("OPSC_DEBUG", default=False)
 
 SECRET_KEY = env.generated_secret("SECRET_KEY")

@@ -73,7 +73,9 @@ UPDATE opsc_asset_lease SET under_review = true, reason = left(%(reason)s, 300)
 WHERE execution_id = %(execution)s AND (%(asset)s::uuid IS NULL OR asset_id = %(asset)s)
 """
 
-_END_REVIEW = "UPDATE opsc_asset_lease SET under_review = false, reason = '' WHERE execution_id = %(execution)s"
+_END_REVIEW = (
+    "UPDATE opsc_asset_lease SET under_review = false, reason = '' WHERE execution_id = %(execution)s"
+)
 
 
 def acquire(

@@ -79,7 +79,7 @@ def decide(question: Question) -> Answer:
         {
             "tenant": question.tenant_id,
             "actor": question.actor_id,
-            "roles": sorted(ROLES_BY_ACTION[question.action_class]),
+            "roles": sorted(str(role) for role in ROLES_BY_ACTION[question.action_class]),
             "question": f"run:{question.action_class}",
             "environment": question.environment,
             "asset": question.asset_id,

@@ -6,12 +6,16 @@ from typing import Any, LiteralString
 import psycopg
 from django.db import connection
 from psycopg.rows import dict_row
+from psycopg.types.json import JsonbLoader
+from psycopg.types.string import StrDumper
 
 Row = dict[str, Any]
 
 
 def fetch(statement: LiteralString, parameters: Mapping[str, Any] | None = None) -> list[Row]:
     """Run one statement, prepared on first use, inside the current transaction (or its own).
+
+    Strings go as `text`, not as "unknown", so that a parameter may stand in several places of a statement.
 
     Raises Django's database errors, like the ORM does.
     """
@@ -20,7 +24,9 @@ def fetch(statement: LiteralString, parameters: Mapping[str, Any] | None = None)
         connection.wrap_database_errors,
         psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor,
     ):
-        cursor.execute(statement, parameters, prepare=True)
+        cursor.adapters.register_dumper(str, StrDumper)
+        cursor.adapters.register_loader("jsonb", JsonbLoader)  # Django leaves it as text
+        cursor.execute(statement, _plain(parameters), prepare=True)
         return cursor.fetchall() if cursor.description else []
 
 
@@ -28,3 +34,10 @@ def fetch_one(statement: LiteralString, parameters: Mapping[str, Any] | None = N
     """The first row of the statement, or None."""
     rows = fetch(statement, parameters)
     return rows[0] if rows else None
+
+
+def _plain(parameters: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Members of the closed vocabularies as the words that they are."""
+    if parameters is None:
+        return None
+    return {name: str(value) if isinstance(value, str) else value for name, value in parameters.items()}

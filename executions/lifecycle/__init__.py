@@ -3,12 +3,21 @@
 from executions.lifecycle.claim import ClaimedStep, claim_from, claim_of, claim_one
 from executions.lifecycle.errors import LifecycleError, StaleTransition
 from executions.lifecycle.finish import Finished, finish
-from executions.lifecycle.moves import By, move, record
-from executions.lifecycle.put_back import dead_letter, hand_over, interrupt, retry_later, wait_for_assets
-from executions.lifecycle.release import release_and_wake
-from executions.lifecycle.settle import Ready, settle, stop_rest
+from executions.lifecycle.moves import LOCK, By, move, record
+from executions.lifecycle.put_back import (
+    Attempt,
+    dead_letter,
+    hand_over,
+    interrupt,
+    retry_later,
+    wait_for_assets,
+)
+from executions.lifecycle.release import release_and_wake, wake_waiting_for
+from executions.lifecycle.settle import Ready, count_ended, settle, stop_rest
 
 __all__ = [
+    "LOCK",
+    "Attempt",
     "By",
     "ClaimedStep",
     "Finished",
@@ -18,6 +27,7 @@ __all__ = [
     "claim_from",
     "claim_of",
     "claim_one",
+    "count_ended",
     "dead_letter",
     "finish",
     "hand_over",
@@ -29,4 +39,5 @@ __all__ = [
     "settle",
     "stop_rest",
     "wait_for_assets",
+    "wake_waiting_for",
 ]

@@ -8,7 +8,8 @@ from safety.sql import fetch_one
 
 _READY: LiteralString = """
 WITH picked AS (
-    SELECT r.id, coalesce(extract(epoch FROM statement_timestamp() - r.waiting_since), 0) AS waited_s
+    SELECT r.id, e.status AS was,
+           coalesce(extract(epoch FROM statement_timestamp() - r.waiting_since), 0) ::float AS waited_s
     FROM opsc_step_run r
     JOIN opsc_execution e ON e.id = r.execution_id
     JOIN opsc_tenant t ON t.id = r.tenant_id
@@ -27,29 +28,30 @@ _TAKE: LiteralString = """
         lease_token = nextval('opsc_fencing_token'),
         lease_expires_at = statement_timestamp() + make_interval(secs => %(ttl)s),
         worker = %(worker)s, started_at = coalesce(r.started_at, statement_timestamp()),
+        lock_wait_s = r.lock_wait_s + picked.waited_s,
         not_before = NULL, waiting_since = NULL, waiting_for = '', waits_for_assets = NULL
     FROM picked WHERE r.id = picked.id
-    RETURNING r.*, picked.waited_s
+    RETURNING r.*, picked.waited_s, picked.was
 ), begun AS (
     UPDATE opsc_execution e SET
         status = 'running', started_at = coalesce(e.started_at, statement_timestamp()),
         deadline_at = coalesce(e.deadline_at, statement_timestamp() + make_interval(secs => e.limit_s))
                       + make_interval(secs => c.waited_s)
     FROM claimed c WHERE e.id = c.execution_id AND (e.status IN ('approved', 'queued') OR c.waited_s > 0)
-    RETURNING e.id, e.tenant_id, e.trace_id, e.deadline_at, e.status, c.waited_s
+    RETURNING e.id, e.tenant_id, e.trace_id, e.deadline_at, c.waited_s, c.was
 ), history AS (
     INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status,
                             actor_kind, actor, trace_id, data)
-    SELECT b.tenant_id, b.id, NULL::uuid, 'execution.started', 'queued', 'running', 'worker', %(worker)s, b.trace_id,
+    SELECT b.tenant_id, b.id, NULL::uuid, 'execution.started', b.was, 'running', 'worker', %(worker)s, b.trace_id,
            '{}'::jsonb
-    FROM begun b WHERE b.waited_s = 0
+    FROM begun b WHERE b.was <> 'running'
     UNION ALL
     SELECT c.tenant_id, c.execution_id, c.id, 'step.started', 'ready', 'running', 'worker', %(worker)s, '',
            jsonb_build_object('attempt', c.attempt, 'token', c.lease_token, 'resume', c.resume)
     FROM claimed c
 )
 SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, c.attempt, c.attempt_limit,
-       c.lease_token AS token, c.resume, c.verify_first, c.crashes, c.queue, c.priority, c.asset_id,
+       c.lease_token AS token, c.resume, c.verify_first, c.crashes, c.lock_wait_s, c.queue, c.priority, c.asset_id,
        s.id AS step_id, s.key, s.name AS step_name, s.kind, s.spec, s.action_class, s.effect, s.on_failure,
        s.timeout_s, s.retries, s.max_parallel, s.successors, s.survives_worker,
        e.requested_by_id, e.environment, e.changes_assets, e.policy, e.step_limit_s, e.lease_limit_s,
@@ -93,6 +95,7 @@ class ClaimedStep:
     resume: bool
     verify_first: bool
     crashes: int
+    lock_wait_s: float
     queue: str
     priority: int
     asset_id: UUID | None

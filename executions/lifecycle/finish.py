@@ -10,7 +10,7 @@ from executions.lifecycle.release import release_and_wake
 from executions.lifecycle.settle import Ready, settle, stop_rest
 from executions.states import TERMINAL_EXECUTION, StepStatus
 from safety import leases
-from safety.context import LeaseLost, Outcome
+from safety.context import LeaseLost, Outcome, OutcomeStatus
 from safety.sql import Row, fetch_one
 
 # Step run, barrier, counters, end of the execution and history in one statement: the happy end of most steps.
@@ -71,9 +71,9 @@ def finish(step: ClaimedStep, outcome: Outcome, *, worker: str) -> Finished:
     Raises:
       LeaseLost: A newer holder exists; nothing was written.
     """
-    aborts = outcome.status != StepStatus.SUCCEEDED and step.on_failure == "abort"
+    aborts = outcome.status is not OutcomeStatus.SUCCEEDED and step.on_failure == "abort"
     parameters = _parameters(step, outcome, worker=worker, aborts=aborts)
-    if outcome.status == StepStatus.SUCCEEDED and not _has_consequences(step):
+    if outcome.status is OutcomeStatus.SUCCEEDED and not _has_consequences(step):
         return Finished(_end(step, parameters)["status"])
     with transaction.atomic():
         row = _end(step, parameters)
@@ -82,7 +82,7 @@ def finish(step: ClaimedStep, outcome: Outcome, *, worker: str) -> Finished:
                 step.execution_id, asset_id=step.asset_id, reason="the end of a process is not confirmed"
             )
         ready = _consequences(step, row)
-        if row["status"] in TERMINAL_EXECUTION or row["aborted"] or row["cancelling"]:
+        if row["status"] in TERMINAL_EXECUTION or row["troubled"] or row["cancelling"]:
             ready += release_and_wake(step.execution_id)
     return Finished(row["status"], ready)
 

@@ -28,6 +28,9 @@ class By:
         return cls(ActorKind.SYSTEM, name)
 
 
+# Whoever changes several rows of an execution locks its own row first.
+LOCK: LiteralString = "SELECT id FROM opsc_execution WHERE id = %(execution)s FOR UPDATE"
+
 _MOVE: LiteralString = """
 WITH moved AS (
     UPDATE opsc_execution SET

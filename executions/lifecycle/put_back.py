@@ -1,13 +1,35 @@
 """Give a claimed step run back: to try again later, to hand it over, or because its outcome is unknown."""
 
-from typing import LiteralString
+from typing import LiteralString, Protocol
+from uuid import UUID
 
 from django.db import transaction
 
-from executions.lifecycle.claim import ClaimedStep
 from safety import leases
 from safety.context import LeaseLost, Outcome
 from safety.sql import fetch_one
+
+
+class Attempt(Protocol):
+    """What identifies one attempt and its claim: a ClaimedStep, or one whose worker was lost."""
+
+    @property
+    def step_run_id(self) -> UUID: ...
+    @property
+    def execution_id(self) -> UUID: ...
+    @property
+    def tenant_id(self) -> int: ...
+    @property
+    def token(self) -> int: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def step_name(self) -> str: ...
+    @property
+    def trace_id(self) -> str: ...
+
 
 _RETRY: LiteralString = """
 WITH back AS (
@@ -45,7 +67,7 @@ FROM back RETURNING step_run_id
 _HAND_OVER: LiteralString = """
 WITH back AS (
     UPDATE opsc_step_run SET status = 'ready', ready_at = statement_timestamp(), resume = %(resume)s,
-           attempt = attempt - CASE WHEN %(resume)s THEN 0 ELSE 1 END,
+           attempt = attempt - %(uncounted)s, crashes = crashes + %(crashed)s, verify_first = %(verify)s,
            queue = CASE WHEN queue = 'immediate'
                         THEN (SELECT sla FROM opsc_execution e WHERE e.id = execution_id) ELSE queue END
     WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
@@ -53,7 +75,7 @@ WITH back AS (
 )
 INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
                         trace_id, data)
-SELECT tenant_id, execution_id, id, 'step.handed_over', 'running', 'ready', 'worker', %(worker)s, %(trace)s,
+SELECT tenant_id, execution_id, id, 'step.handed_over', 'running', 'ready', %(kind)s, %(worker)s, %(trace)s,
        jsonb_build_object('resume', %(resume)s::boolean, 'detail', %(detail)s::text)
 FROM back RETURNING step_run_id
 """
@@ -97,32 +119,53 @@ ON CONFLICT DO NOTHING
 """
 
 
-def retry_later(step: ClaimedStep, outcome: Outcome, *, worker: str, delay_s: float) -> None:
+def retry_later(step: Attempt, outcome: Outcome, *, worker: str, delay_s: float) -> None:
     """Try the step again after `delay_s` seconds. Raises LeaseLost."""
     _through_claim(_RETRY, step, outcome, worker, delay=delay_s, exit_code=outcome.exit_code)
 
 
-def wait_for_assets(step: ClaimedStep, outcome: Outcome, *, worker: str, delay_s: float) -> None:
+def wait_for_assets(step: Attempt, outcome: Outcome, *, worker: str, delay_s: float) -> None:
     """Leave the step ready until the assets are free, looking again after `delay_s`. Raises LeaseLost."""
     _through_claim(_WAIT, step, outcome, worker, delay=delay_s, assets=list(outcome.waits_for))
 
 
-def hand_over(step: ClaimedStep, outcome: Outcome, *, worker: str, resume: bool) -> None:
-    """Let another worker take the step: to re-attach where it began, or to start it. Raises LeaseLost."""
-    _through_claim(_HAND_OVER, step, outcome, worker, resume=resume)
+def hand_over(
+    step: Attempt,
+    outcome: Outcome,
+    *,
+    worker: str,
+    resume: bool,
+    counts: bool = False,
+    crashed: bool = False,
+    verify_first: bool = False,
+) -> None:
+    """Let another worker take the step: to re-attach where it began (`resume`), or to start it.
+
+    `counts`: the attempt used one up. `crashed`: its worker was lost. `verify_first`: the next holder asks the
+    probe before it begins. Raises LeaseLost.
+    """
+    _through_claim(
+        _HAND_OVER,
+        step,
+        outcome,
+        worker,
+        resume=resume,
+        uncounted=int(not resume and not counts),
+        crashed=int(crashed),
+        verify=verify_first,
+        kind="system" if crashed else "worker",
+    )
 
 
-def interrupt(step: ClaimedStep, outcome: Outcome, *, worker: str, kind: str = "worker") -> None:
+def interrupt(step: Attempt, outcome: Outcome, *, worker: str, kind: str = "worker") -> None:
     """Record that nobody can tell the outcome: dead letter, leases kept, a person decides. Raises LeaseLost."""
     reason = f"{step.step_name or step.key}: outcome unknown ({outcome.detail})"
     with transaction.atomic():
-        _through_claim(
-            _INTERRUPT, step, outcome, worker, kind=kind, reason=reason, summary=outcome.summary
-        )
+        _through_claim(_INTERRUPT, step, outcome, worker, kind=kind, reason=reason, summary=outcome.summary)
         leases.keep_for_review(step.execution_id, asset_id=None, reason=reason)
 
 
-def dead_letter(step: ClaimedStep, *, category: str, reason: str, worker: str) -> None:
+def dead_letter(step: Attempt, *, category: str, reason: str, worker: str) -> None:
     """Put the step run before a person; no second letter while one is open."""
     fetch_one(
         _DEAD_LETTER,
@@ -139,7 +182,7 @@ def dead_letter(step: ClaimedStep, *, category: str, reason: str, worker: str) -
 
 
 def _through_claim(
-    statement: LiteralString, step: ClaimedStep, outcome: Outcome, worker: str, **more: object
+    statement: LiteralString, step: Attempt, outcome: Outcome, worker: str, **more: object
 ) -> None:
     parameters = {
         "id": step.step_run_id,

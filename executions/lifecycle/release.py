@@ -1,5 +1,6 @@
 """Free an execution's assets at its end, and let those that waited for them go on."""
 
+from collections.abc import Sequence
 from typing import LiteralString
 from uuid import UUID
 
@@ -7,7 +8,9 @@ from executions.lifecycle.settle import Ready
 from safety import leases
 from safety.sql import fetch, fetch_one
 
-_IS_OVER: LiteralString = "SELECT finished_at IS NOT NULL AS over FROM opsc_execution WHERE id = %(execution)s"
+_IS_OVER: LiteralString = (
+    "SELECT finished_at IS NOT NULL AS over FROM opsc_execution WHERE id = %(execution)s"
+)
 
 _WAKE: LiteralString = """
 UPDATE opsc_step_run SET not_before = NULL
@@ -25,6 +28,9 @@ def release_and_wake(execution_id: UUID, *, reviewed: bool = False) -> list[Read
     if row is None or not row["over"]:
         return []
     freed = leases.release(execution_id, reviewed=reviewed)
-    if not freed:
-        return []
-    return [Ready(row["id"], row["queue"], row["priority"]) for row in fetch(_WAKE, {"assets": freed})]
+    return wake_waiting_for(freed) if freed else []
+
+
+def wake_waiting_for(assets: Sequence[UUID]) -> list[Ready]:
+    """Let step runs that wait for one of these assets be claimed at once."""
+    return [Ready(row["id"], row["queue"], row["priority"]) for row in fetch(_WAKE, {"assets": list(assets)})]

@@ -35,6 +35,7 @@ WITH over AS (
     WHERE %(troubled)s AND o.waits_on = 0 AND EXISTS (
         SELECT FROM opsc_step p JOIN opsc_step_run q ON q.step_id = p.id
         WHERE p.execution_id = %(execution)s AND p.position = ANY(o.predecessors) AND q.status <> 'succeeded'
+          AND q.category <> 'skipped_by_person'
           AND (q.asset_id = r.asset_id OR NOT EXISTS (
               SELECT FROM opsc_step_run own WHERE own.step_id = p.id AND own.asset_id = r.asset_id)))
 ), skipped AS (
@@ -100,21 +101,19 @@ WITH per_step AS (
 ), counted AS (
     UPDATE opsc_execution e SET
         open_runs = e.open_runs - %(runs)s,
-        skipped_runs = e.skipped_runs + CASE WHEN %(status)s = 'skipped' THEN %(runs)s ELSE 0 END,
-        cancelled_runs = e.cancelled_runs + CASE WHEN %(status)s = 'cancelled' THEN %(runs)s ELSE 0 END,
+        succeeded_runs = e.succeeded_runs + %(succeeded)s, failed_runs = e.failed_runs + %(failed)s,
+        skipped_runs = e.skipped_runs + %(skipped)s, cancelled_runs = e.cancelled_runs + %(cancelled)s,
         (status, finished_at, blocks_repeats) = (
             SELECT n.status, CASE WHEN n.over THEN statement_timestamp() END, e.blocks_repeats AND NOT n.repeatable
-            FROM opsc_end_of(e.status, e.open_runs - %(runs)s, e.succeeded_runs,
-                e.failed_runs, e.timed_out_runs,
-                e.cancelled_runs + CASE WHEN %(status)s = 'cancelled' THEN %(runs)s ELSE 0 END,
-                e.skipped_runs + CASE WHEN %(status)s = 'skipped' THEN %(runs)s ELSE 0 END,
-                e.aborted, e.cancel_kind) n)
-    WHERE e.id = %(execution)s
-    RETURNING e.id, e.tenant_id, e.status, e.finished_at, e.trace_id
+            FROM opsc_end_of(e.status, e.open_runs - %(runs)s, e.succeeded_runs + %(succeeded)s,
+                e.failed_runs + %(failed)s, e.timed_out_runs, e.cancelled_runs + %(cancelled)s,
+                e.skipped_runs + %(skipped)s, e.aborted, e.cancel_kind) n)
+    FROM opsc_execution was WHERE e.id = %(execution)s AND was.id = e.id
+    RETURNING e.id, e.tenant_id, e.status, e.finished_at, e.trace_id, was.status AS was
 ), history AS (
     INSERT INTO opsc_event (tenant_id, execution_id, type, from_status, to_status, actor_kind, trace_id, data)
-    SELECT tenant_id, id, 'execution.' || status, 'running', status, 'system', trace_id, '{}'::jsonb
-    FROM counted WHERE finished_at IS NOT NULL
+    SELECT tenant_id, id, 'execution.' || status, was, status, 'system', trace_id, '{}'::jsonb
+    FROM counted WHERE finished_at IS NOT NULL AND was <> status
 )
 SELECT counted.status, (SELECT array_agg(id) FROM barrier WHERE remaining = 0) AS over FROM counted
 """
@@ -151,12 +150,12 @@ def stop_rest(execution_id: UUID, status: StepStatus, category: str) -> int:
 
 
 def count_ended(execution_id: UUID, status: StepStatus, step_ids: list[int]) -> list[int]:
-    """Account for step runs (one entry of `step_ids` each) that ended without running; steps now over."""
+    """Account for step runs that ended without a claim: the id of its step for each. Returns: steps now over."""
     if not step_ids:
         return []
-    row = fetch_one(
-        _COUNT, {"execution": execution_id, "status": status, "steps": step_ids, "runs": len(step_ids)}
-    )
+    runs = len(step_ids)
+    by_status = {name: runs * (status == name) for name in ("succeeded", "failed", "skipped", "cancelled")}
+    row = fetch_one(_COUNT, {"execution": execution_id, "steps": step_ids, "runs": runs, **by_status})
     return list(row["over"] or []) if row else []
 
 

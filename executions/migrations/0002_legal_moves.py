@@ -25,10 +25,11 @@ CREATE FUNCTION opsc_end_of(
     status text, open_runs int, succeeded int, failed int, timed_out int, cancelled int, skipped int,
     aborted boolean, cancel_kind text, OUT status text, OUT over boolean, OUT repeatable boolean
 ) LANGUAGE sql IMMUTABLE AS $$
-    SELECT s.status, s.status IN ('succeeded', 'failed', 'partial', 'cancelled', 'timed_out'),
-           s.status IN ('failed', 'cancelled', 'timed_out')
+    SELECT s.status, s.status IN ('succeeded', 'failed', 'partial', 'cancelled', 'timed_out', 'rejected', 'expired'),
+           s.status IN ('failed', 'cancelled', 'timed_out', 'rejected', 'expired')
     FROM (SELECT CASE
-        WHEN $1 NOT IN ('running', 'queued', 'approved', 'pending_approval') OR $2 > 0 THEN $1
+        WHEN $2 > 0 OR $1 IN ('rejected', 'expired') THEN $1
+        WHEN $1 = 'needs_attention' THEN CASE WHEN $6 > 0 THEN 'cancelled' ELSE 'failed' END
         WHEN $9 = 'timeout' AND $6 + $5 > 0 THEN 'timed_out'
         WHEN $6 > 0 THEN 'cancelled'
         WHEN $8 AND $5 > 0 THEN 'timed_out'

@@ -1,7 +1,7 @@
 """The built-in inventory."""
 
 import uuid
-from typing import Any, Self
+from typing import Self
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.postgres.fields import ArrayField
@@ -52,7 +52,7 @@ class Asset(models.Model):
 
     class Meta:
         db_table = "opsc_asset"
-        constraints: list[Any] = [
+        constraints = [
             models.UniqueConstraint(fields=["tenant", "name"], name="asset_name_is_unique_in_its_tenant"),
             models.CheckConstraint(condition=models.Q(port__gte=1, port__lte=65535), name="asset_port_range"),
         ]

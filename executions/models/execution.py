@@ -1,7 +1,7 @@
 """One run of one frozen plan."""
 
 import uuid
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -92,17 +92,23 @@ class Execution(models.Model):
             ("approve_execution", "Can approve an execution"),
             ("resolve_execution", "Can decide about an unknown outcome"),
         ]
-        constraints: list[Any] = [
+        constraints = [
             models.UniqueConstraint(
-                fields=["idempotency_key"], condition=Q(blocks_repeats=True), name="one_run_per_idempotency_key"
+                fields=["idempotency_key"],
+                condition=Q(blocks_repeats=True),
+                name="one_run_per_idempotency_key",
             ),
-            models.CheckConstraint(condition=Q(status__in=ExecutionStatus.values), name="execution_status_is_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=ExecutionStatus.values), name="execution_status_is_known"
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=sorted(TERMINAL_EXECUTION), finished_at__isnull=False)
                 | (~Q(status__in=sorted(TERMINAL_EXECUTION)) & Q(finished_at__isnull=True)),
                 name="execution_is_terminal_when_finished",
             ),
-            models.CheckConstraint(condition=Q(open_runs__lte=F("total_runs")), name="execution_open_runs_fit"),
+            models.CheckConstraint(
+                condition=Q(open_runs__lte=F("total_runs")), name="execution_open_runs_fit"
+            ),
             models.CheckConstraint(condition=Q(approval_level__lte=3), name="execution_approval_level"),
         ]
         indexes = [

@@ -27,9 +27,7 @@ class Event(models.Model):
     """One change of state, or one thing worth knowing; never edited."""
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_index=False)
-    execution = models.ForeignKey(
-        Execution, models.CASCADE, null=True, related_name="events", db_index=False
-    )
+    execution = models.ForeignKey(Execution, models.CASCADE, null=True, related_name="events", db_index=False)
     step_run = models.ForeignKey(StepRun, models.CASCADE, null=True, related_name="+", db_index=False)
     type = models.CharField(max_length=40)
     from_status = models.CharField(max_length=20, blank=True, db_default="")
@@ -81,7 +79,7 @@ class Approval(models.Model):
 
     class Meta:
         db_table = "opsc_approval"
-        constraints: list[Any] = [
+        constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=["approved", "rejected"], decided_by__isnull=False)
                 | ~Q(status__in=["approved", "rejected"]),
@@ -90,7 +88,9 @@ class Approval(models.Model):
         ]
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(status="requested"), name="approval_open"),
-            models.Index(fields=["tenant", "expires_at"], condition=Q(status="requested"), name="approval_queue"),
+            models.Index(
+                fields=["tenant", "expires_at"], condition=Q(status="requested"), name="approval_queue"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -116,13 +116,17 @@ class DeadLetter(models.Model):
 
     class Meta:
         db_table = "opsc_dead_letter"
-        constraints: list[Any] = [
+        constraints = [
             models.UniqueConstraint(
-                fields=["step_run"], condition=Q(closed_at__isnull=True), name="one_open_dead_letter_per_step_run"
+                fields=["step_run"],
+                condition=Q(closed_at__isnull=True),
+                name="one_open_dead_letter_per_step_run",
             )
         ]
         indexes = [
-            models.Index(fields=["tenant", "-created_at"], condition=Q(closed_at__isnull=True), name="dead_open")
+            models.Index(
+                fields=["tenant", "-created_at"], condition=Q(closed_at__isnull=True), name="dead_open"
+            )
         ]
 
     def __str__(self) -> str:

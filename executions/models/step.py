@@ -1,7 +1,5 @@
 """One step of a frozen plan, and the barrier between it and its successors."""
 
-from typing import Any
-
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
@@ -13,7 +11,8 @@ class Step(models.Model):
     """A step as it was frozen. `spec` is its part of the canonical plan.
 
     Its step runs become ready when `waits_on` reaches zero: the number of steps that it depends on and that
-    are not over. `remaining` counts its own step runs that are not over; at zero it is `closed` and its `successors` are told.
+    are not over. `remaining` counts its own step runs that are not over; at zero it is `closed` and its
+    `successors` are told.
     """
 
     class OnFailure(models.TextChoices):
@@ -44,7 +43,7 @@ class Step(models.Model):
 
     class Meta:
         db_table = "opsc_step"
-        constraints: list[Any] = [
+        constraints = [
             models.UniqueConstraint(fields=["execution", "position"], name="one_step_per_position"),
             models.CheckConstraint(condition=models.Q(effect__in=Effect.values), name="step_effect_is_known"),
         ]

@@ -1,7 +1,7 @@
 """One step on one target."""
 
 import uuid
-from typing import Any, Self
+from typing import Self
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.postgres.fields import ArrayField
@@ -48,6 +48,7 @@ class StepRun(models.Model):
     verify_first = models.BooleanField(default=False, db_default=False)
     not_before = models.DateTimeField(null=True)
     waiting_since = models.DateTimeField(null=True)
+    lock_wait_s = models.FloatField(default=0, db_default=0)
     waiting_for = models.CharField(max_length=300, blank=True, db_default="")
     waits_for_assets = ArrayField(models.UUIDField(), null=True)
     lease_token = models.BigIntegerField(null=True)
@@ -67,8 +68,10 @@ class StepRun(models.Model):
 
     class Meta:
         db_table = "opsc_step_run"
-        constraints: list[Any] = [
-            models.CheckConstraint(condition=Q(status__in=StepStatus.values), name="step_run_status_is_known"),
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=StepStatus.values), name="step_run_status_is_known"
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=sorted(TERMINAL_STEP), finished_at__isnull=False)
                 | (~Q(status__in=sorted(TERMINAL_STEP)) & Q(finished_at__isnull=True)),
@@ -79,7 +82,9 @@ class StepRun(models.Model):
                 | Q(lease_token__isnull=False, lease_expires_at__isnull=False),
                 name="step_run_runs_only_with_a_lease",
             ),
-            models.CheckConstraint(condition=Q(attempt__lte=F("attempt_limit")), name="step_run_attempt_limit"),
+            models.CheckConstraint(
+                condition=Q(attempt__lte=F("attempt_limit")), name="step_run_attempt_limit"
+            ),
         ]
         indexes = [
             models.Index(fields=["execution", "position", "id"], name="step_run_of_execution"),
@@ -115,7 +120,7 @@ class OutputChunk(models.Model):
 
     class Meta:
         db_table = "opsc_output_chunk"
-        constraints: list[Any] = [
+        constraints = [
             models.UniqueConstraint(fields=["step_run", "attempt", "sequence"], name="one_chunk_per_sequence")
         ]
 

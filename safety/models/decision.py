@@ -1,7 +1,5 @@
 """What was asked of RBAC, and what it answered."""
 
-from typing import Any
-
 from django.db import models
 from django.db.models.functions import Now
 
@@ -23,7 +21,6 @@ class AccessDecision(models.Model):
     class Meta:
         db_table = "opsc_access_decision"
         indexes = [models.Index(fields=["execution_id", "id"], name="decision_execution")]
-        constraints: list[Any] = []
 
     def __str__(self) -> str:
         return f"{self.question}: {'allowed' if self.allowed else 'refused'}"

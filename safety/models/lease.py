@@ -1,7 +1,5 @@
 """The right of one execution to change one asset."""
 
-from typing import Any
-
 from django.db import models
 from django.db.models.functions import Now
 
@@ -29,7 +27,7 @@ class AssetLease(models.Model):
             models.Index(fields=["execution_id"], name="asset_lease_execution"),
             models.Index(fields=["expires_at"], name="asset_lease_expiry"),
         ]
-        constraints: list[Any] = [
+        constraints = [
             models.CheckConstraint(condition=models.Q(token__gt=0), name="asset_lease_has_a_token")
         ]
 

@@ -1,7 +1,5 @@
 """Time limits by SLA class and action class."""
 
-from typing import Any
-
 from django.db import models
 
 from safety.choices import ActionClass, SlaClass
@@ -21,7 +19,7 @@ class TimeoutPolicy(models.Model):
     class Meta:
         db_table = "opsc_timeout_policy"
         verbose_name_plural = "timeout policies"
-        constraints: list[Any] = [
+        constraints = [
             models.UniqueConstraint(fields=["sla", "action_class"], name="one_policy_per_sla_and_action"),
             models.CheckConstraint(
                 condition=models.Q(step_s__gt=0, lease_s__gt=0, approval_s__gt=0, attempts__gt=0)

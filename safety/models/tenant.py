@@ -1,6 +1,6 @@
 """The organisation that everything belongs to, and who may do what in it."""
 
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -45,7 +45,7 @@ class Membership(models.Model):
 
     class Meta:
         db_table = "opsc_membership"
-        constraints: list[Any] = [
+        constraints = [
             models.UniqueConstraint(fields=["user", "tenant"], name="one_membership_per_person_and_tenant"),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_is_known"),
         ]

@@ -1,0 +1,202 @@
+"""Approve, reject, expire: decisions about what may run, bound to the hash of exactly that."""
+
+from typing import Any, LiteralString
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from executions import dispatch, lifecycle
+from executions.errors import Conflict, NotAllowed, NotFound
+from executions.lifecycle import By, Ready
+from executions.models import Approval, Execution
+from executions.states import ExecutionStatus, StepStatus
+from safety.choices import ActionClass
+from safety.models import Membership
+from safety.rbac import ROLES_BY_ACTION
+from safety.sql import fetch, fetch_one
+
+# Decided by the database's clock, in the one statement that also decides who came first.
+_DECIDE: LiteralString = """
+UPDATE opsc_approval SET status = %(to)s, decided_by_id = %(user)s, decided_at = statement_timestamp(),
+       comment = left(%(comment)s, 1000), signed_in_with = %(with)s, address = %(address)s::inet
+WHERE execution_id = %(execution)s AND status = 'requested' AND expires_at > statement_timestamp()
+RETURNING id
+"""
+
+_EXPIRE: LiteralString = """
+UPDATE opsc_approval SET status = 'expired', decided_at = statement_timestamp()
+WHERE execution_id = %(execution)s AND status = 'requested' AND expires_at <= statement_timestamp()
+RETURNING id
+"""
+
+_OVERDUE: LiteralString = """
+SELECT execution_id FROM opsc_approval
+WHERE status = 'requested' AND expires_at <= statement_timestamp() LIMIT 200
+"""
+
+# What was meant to run in the requester's process goes to the queue: that process is long gone.
+_TO_QUEUE: LiteralString = """
+WITH queued AS (
+    UPDATE opsc_execution SET mode = 'background' WHERE id = %(execution)s RETURNING id, sla
+), moved AS (
+    UPDATE opsc_step_run r SET queue = queued.sla,
+           status = CASE WHEN first.id IS NULL THEN r.status ELSE 'ready' END,
+           ready_at = CASE WHEN first.id IS NOT NULL THEN statement_timestamp() END
+    FROM queued, opsc_step s LEFT JOIN LATERAL (
+        SELECT x.id FROM opsc_step_run x WHERE x.step_id = s.id AND s.waits_on = 0 ORDER BY x.id LIMIT s.max_parallel
+    ) first ON true
+    WHERE r.execution_id = queued.id AND s.id = r.step_id AND r.status = 'pending'
+      AND (first.id = r.id OR (first.id IS NULL AND s.waits_on > 0))
+    RETURNING r.id, r.queue, r.priority, r.status
+)
+SELECT id, queue, priority FROM moved WHERE status = 'ready'
+"""
+
+
+def approve(
+    execution_id: UUID,
+    *,
+    user: User,
+    approval_hash: str,
+    comment: str = "",
+    signed_in_with: str = "password",
+    address: str | None = None,
+) -> None:
+    """Approve exactly what `approval_hash` stands for, and queue it.
+
+    Raises:
+      NotFound: No such execution for this person.
+      NotAllowed: The level asks for somebody else.
+      Conflict: Another hash, or decided, expired or withdrawn before.
+    """
+    with transaction.atomic():
+        execution = _locked(execution_id, user)
+        _check_may_decide(execution, user)
+        if approval_hash != execution.approval_hash:
+            raise Conflict(
+                f"This approval is for {approval_hash[:12]}, but what would run is "
+                f"{execution.approval_hash[:12]}.",
+                hint="Look at the plan again.",
+            )
+        _decide(execution, user, Approval.Status.APPROVED, comment, signed_in_with, address)
+        by = By.user(user)
+        lifecycle.move(
+            execution_id,
+            from_status=ExecutionStatus.PENDING_APPROVAL,
+            to_status=ExecutionStatus.APPROVED,
+            by=by,
+            reason=comment,
+        )
+        lifecycle.move(
+            execution_id, from_status=ExecutionStatus.APPROVED, to_status=ExecutionStatus.QUEUED, by=by
+        )
+        rows = fetch(_TO_QUEUE, {"execution": execution_id})
+        dispatch.wake([Ready(row["id"], row["queue"], row["priority"]) for row in rows])
+
+
+def reject(
+    execution_id: UUID,
+    *,
+    user: User,
+    comment: str,
+    signed_in_with: str = "password",
+    address: str | None = None,
+) -> None:
+    """Refuse the execution for good. Raises like `approve`."""
+    with transaction.atomic():
+        execution = _locked(execution_id, user)
+        _check_may_decide(execution, user)
+        _decide(execution, user, Approval.Status.REJECTED, comment, signed_in_with, address)
+        lifecycle.move(
+            execution_id,
+            from_status=ExecutionStatus.PENDING_APPROVAL,
+            to_status=ExecutionStatus.REJECTED,
+            by=By.user(user),
+            reason=comment,
+        )
+        lifecycle.stop_rest(execution_id, StepStatus.CANCELLED, "rejected")
+
+
+def expire_due() -> int:
+    """End what nobody decided in time; how many."""
+    expired = 0
+    for row in fetch(_OVERDUE):
+        execution_id = row["execution_id"]
+        with transaction.atomic():
+            fetch(lifecycle.LOCK, {"execution": execution_id})
+            if not fetch(_EXPIRE, {"execution": execution_id}):
+                continue
+            lifecycle.move(
+                execution_id,
+                from_status=ExecutionStatus.PENDING_APPROVAL,
+                to_status=ExecutionStatus.EXPIRED,
+                by=By.system(),
+                reason="nobody decided in time",
+            )
+            lifecycle.stop_rest(execution_id, StepStatus.CANCELLED, "expired")
+            expired += 1
+    return expired
+
+
+def may_decide(execution: Execution, user: Any) -> str:
+    """Why this person may not approve or reject it, as a sentence; empty when they may.
+
+    Level 1: whoever may run it, the requester included. Above: an approver who did not ask for it.
+    """
+    if execution.approval_level <= 1:
+        roles = sorted(ROLES_BY_ACTION[ActionClass(execution.action_class)])
+        standing = Membership.objects.standing().filter(
+            user_id=user.pk, tenant_id=execution.tenant_id, role__in=roles
+        )
+        may_run = standing.exists() or user.has_perm("executions.approve_execution", execution)
+        return "" if may_run else "You may not run such steps, so you cannot confirm them."
+    if user.pk == execution.requested_by_id:
+        return "You asked for this run yourself; somebody else has to approve it."
+    if not user.has_perm("executions.approve_execution", execution):
+        return "Approving this level needs the role approver or tenant admin."
+    return ""
+
+
+def _locked(execution_id: UUID, user: User) -> Execution:
+    """The execution, its row locked: every decision takes the locks in this order."""
+    found = Execution.objects.visible_to(user).select_for_update(of=("self",)).filter(pk=execution_id).first()
+    if found is None:
+        raise NotFound(f"There is no execution {execution_id}.")
+    return found
+
+
+def _check_may_decide(execution: Execution, user: User) -> None:
+    objection = may_decide(execution, user)
+    if objection:
+        raise NotAllowed(objection)
+
+
+def _decide(
+    execution: Execution,
+    user: User,
+    to: Approval.Status,
+    comment: str,
+    signed_in_with: str,
+    address: str | None,
+) -> None:
+    parameters = {
+        "execution": execution.pk,
+        "to": to.value,
+        "user": user.pk,
+        "comment": comment,
+        "with": signed_in_with,
+        "address": address,
+    }
+    if fetch_one(_DECIDE, parameters) is None:
+        standing = Approval.objects.filter(execution=execution).first()
+        state = "expired" if standing and standing.status == "requested" else standing and standing.status
+        raise Conflict(f"This approval is already {state or 'gone'}.", hint="Look at the execution again.")
+    lifecycle.record(
+        f"approval.{to.value}",
+        tenant_id=execution.tenant_id,
+        execution_id=execution.pk,
+        by=By.user(user),
+        trace_id=execution.trace_id,
+        data={"level": execution.approval_level, "hash": execution.approval_hash, "comment": comment},
+    )

@@ -1,0 +1,209 @@
+"""What people do to an execution while it is open or after it ended: cancel, retry, release."""
+
+from dataclasses import replace
+from typing import Any, LiteralString
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from executions import dispatch, lifecycle
+from executions.errors import Conflict, NotAllowed, NotFound
+from executions.gates import narrowed_hash
+from executions.heartbeat import CHANNEL
+from executions.inventory import inventory_for
+from executions.lifecycle import By
+from executions.models import Execution, StepRun
+from executions.plans import FrozenPlan, freeze, parse_plan
+from executions.states import ExecutionStatus, StepStatus
+from executions.submission import Submitted, new_key, submit_frozen
+from safety.models import AssetLease, Tenant
+from safety.sql import fetch, fetch_one
+
+_WISH: LiteralString = """
+UPDATE opsc_execution SET cancel_requested_at = statement_timestamp(), cancel_kind = %(kind)s,
+       cancel_reason = left(%(reason)s, 300),
+       status_reason = CASE WHEN status_reason = '' THEN left(%(reason)s, 500) ELSE status_reason END
+WHERE id = %(execution)s AND finished_at IS NULL AND cancel_requested_at IS NULL RETURNING id
+"""
+
+_STATUS: LiteralString = "SELECT status, tenant_id, trace_id FROM opsc_execution WHERE id = %(execution)s"
+
+_WITHDRAW: LiteralString = """
+UPDATE opsc_approval SET status = 'withdrawn' WHERE execution_id = %(execution)s AND status = 'requested'
+"""
+
+_NOTIFY: LiteralString = "SELECT pg_notify(%(channel)s, %(payload)s)"
+
+# Nobody knows how these ended, and nobody will look: cancelled, but not as proven.
+_GIVE_UP_UNKNOWN: LiteralString = """
+WITH given_up AS (
+    UPDATE opsc_step_run SET status = 'cancelled', finished_at = statement_timestamp(), stop_confirmed = false
+    WHERE execution_id = %(execution)s AND status = 'interrupted'
+    RETURNING id, tenant_id, execution_id, step_id
+), history AS (
+    INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor)
+    SELECT tenant_id, execution_id, id, 'step.cancelled', 'interrupted', 'cancelled', 'user', %(actor)s
+    FROM given_up
+)
+SELECT step_id FROM given_up
+"""
+
+
+def request_cancel(execution_id: UUID, *, user: User, reason: str) -> str:
+    """Ask for the end of an execution: what has not begun is cancelled now, what runs is told to stop.
+
+    Asking twice is the same as once. Returns: the status afterwards (`running` until the last process is dead).
+
+    Raises:
+      NotFound, NotAllowed: No such execution for this person, or not theirs to cancel.
+      Conflict: It is over.
+    """
+    execution = visible(execution_id, user)
+    if not user.has_perm("executions.cancel_execution", execution):
+        raise NotAllowed("You may not cancel executions of this tenant.")
+    return _cancel(execution_id, kind="user", reason=reason or "cancelled", by=By.user(user))
+
+
+def cancel_for_timeout(execution_id: UUID) -> str:
+    """End an execution whose time is over. Returns: the status afterwards."""
+    reason = "the limit of the whole execution was reached"
+    return _cancel(execution_id, kind="timeout", reason=reason, by=By.system())
+
+
+def _cancel(execution_id: UUID, *, kind: str, reason: str, by: By) -> str:
+    with transaction.atomic():
+        fetch(lifecycle.LOCK, {"execution": execution_id})
+        before = fetch(_STATUS, {"execution": execution_id})[0]
+        if not fetch(_WISH, {"execution": execution_id, "kind": kind, "reason": reason}):
+            return _asked_before(execution_id, before["status"])
+        lifecycle.record(
+            "execution.cancel_requested",
+            tenant_id=before["tenant_id"],
+            execution_id=execution_id,
+            by=by,
+            trace_id=before["trace_id"],
+            data={"reason": reason, "kind": kind},
+        )
+        fetch(_WITHDRAW, {"execution": execution_id})
+        lifecycle.stop_rest(execution_id, StepStatus.CANCELLED, "cancelled")
+        if before["status"] == ExecutionStatus.NEEDS_ATTENTION:
+            rows = fetch(_GIVE_UP_UNKNOWN, {"execution": execution_id, "actor": by.name})
+            lifecycle.count_ended(execution_id, StepStatus.CANCELLED, [row["step_id"] for row in rows])
+        ready = lifecycle.release_and_wake(execution_id)
+        fetch(_NOTIFY, {"channel": CHANNEL, "payload": f"{execution_id} {kind}"})
+        after: str = fetch(_STATUS, {"execution": execution_id})[0]["status"]
+    dispatch.wake(ready)
+    return after
+
+
+def _asked_before(execution_id: UUID, status: str) -> str:
+    row = fetch_one(
+        "SELECT finished_at IS NOT NULL AS over, status FROM opsc_execution WHERE id = %(execution)s",
+        {"execution": execution_id},
+    )
+    if row and row["over"] and status != ExecutionStatus.CANCELLED:
+        raise Conflict(f"Execution {str(execution_id)[:8]} is over: it {status.replace('_', ' ')}.")
+    return status
+
+
+def retry(execution_id: UUID, *, user: User, failed_only: bool = False, confirmed: bool = False) -> Submitted:
+    """Run a finished execution's plan again, as a new execution that points at the old one.
+
+    `failed_only`: only the step runs that did not succeed.
+
+    Raises:
+      NotFound, NotAllowed, PlanInvalid: As for a submission.
+      Conflict: It is still open, or nothing failed.
+    """
+    execution = visible(execution_id, user)
+    if not user.has_perm("executions.retry_execution", execution):
+        raise NotAllowed("You may not retry executions of this tenant.")
+    if not execution.is_terminal:
+        raise Conflict(
+            f"Execution {execution.short_id} is still {execution.get_status_display()}.",
+            hint="Wait for its end, or cancel it first.",
+        )
+    plan = parse_plan(execution.plan)
+    frozen = freeze(plan, inventory_for(execution.tenant_id, plan.target_names()))
+    if failed_only:
+        frozen = _only_failed(execution, frozen)
+    return submit_frozen(
+        frozen,
+        user=user,
+        tenant=Tenant.objects.get(pk=execution.tenant_id),
+        key=new_key(),
+        confirmed=confirmed,
+        retry_of=execution.pk,
+    )
+
+
+def _only_failed(execution: Execution, frozen: FrozenPlan) -> FrozenPlan:
+    """The plan without the step runs that succeeded; steps left empty fall out of the graph."""
+    succeeded = set(
+        StepRun.objects.filter(execution=execution, status=StepStatus.SUCCEEDED).values_list(
+            "step__key", "asset_id"
+        )
+    )
+    chosen = {
+        step.id: tuple(target for target in step.targets if (step.id, target) not in succeeded)
+        for step in frozen.steps
+    }
+    kept = [step for step in frozen.steps if chosen[step.id]]
+    if not kept:
+        raise Conflict("Every step run succeeded; there is nothing to retry.")
+    number = {step.position: index for index, step in enumerate(kept)}
+    steps = tuple(
+        replace(
+            step,
+            position=number[step.position],
+            targets=chosen[step.id],
+            depends_on=tuple(number[before] for before in step.depends_on if before in number),
+        )
+        for step in kept
+    )
+    targets = {step.id: sorted(str(target) for target in step.targets) for step in steps}
+    return replace(
+        frozen,
+        steps=steps,
+        step_run_count=sum(len(step.targets) for step in steps),
+        approval_hash=narrowed_hash(frozen.approval_hash, targets),
+    )
+
+
+def release_lease(asset_id: UUID, *, user: User, reason: str) -> None:
+    """Free an asset that was kept for review, because a person says that it is safe.
+
+    Raises:
+      NotFound, NotAllowed: No such lease for this person, or not theirs to release.
+      Conflict: It is not under review: its holder is at work.
+    """
+    lease = AssetLease.objects.filter(asset_id=asset_id).first()
+    if lease is None or not user.has_perm("executions.view_execution", lease):
+        raise NotFound("Nobody holds this asset.")
+    if not user.has_perm("safety.release_assetlease", lease):
+        raise NotAllowed("Only a tenant admin may release a lease.")
+    if not reason.strip():
+        raise Conflict("A reason is needed.", hint="Say how you know that the asset is free.")
+    with transaction.atomic():
+        deleted, _ = AssetLease.objects.filter(
+            asset_id=asset_id, under_review=True, token=lease.token
+        ).delete()
+        if not deleted:
+            raise Conflict("The lease is not under review; its holder is at work.", hint="Cancel the holder.")
+        lifecycle.record(
+            "lock.released",
+            tenant_id=lease.tenant_id,
+            execution_id=lease.execution_id,
+            by=By.user(user),
+            data={"asset": str(asset_id), "reason": reason, "token": lease.token},
+        )
+        dispatch.wake(lifecycle.wake_waiting_for([asset_id]))
+
+
+def visible(execution_id: UUID, user: Any) -> Execution:
+    """The execution, if this person may see it. Raises NotFound."""
+    found = Execution.objects.visible_to(user).filter(pk=execution_id).first()
+    if found is None:
+        raise NotFound(f"There is no execution {execution_id}.")
+    return found

@@ -1,0 +1,190 @@
+"""One step run from claim to finish: through the safety chain to the connector, and on to what follows."""
+
+import logging
+import random
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import cast
+from uuid import UUID
+
+from django.conf import settings
+
+from executions import dispatch, lifecycle, performing
+from executions.gates import StepApproval, StepEffects
+from executions.holdings import HOLDINGS
+from executions.lifecycle import ClaimedStep, Ready
+from safety import chain
+from safety.cancellation import CancelReason, CancelToken
+from safety.choices import ActionClass, Effect
+from safety.context import LeaseLost, Limits, Outcome, OutcomeStatus, StepContext, StepHandler
+
+logger = logging.getLogger(__name__)
+
+LONGEST_SHIFT_S = 60.0  # one message is worked on no longer than this before it is acknowledged
+RETRY_BASE_S, RETRY_CAP_S = 1.0, 300.0
+LOCK_POLL_S = 15.0  # a freed asset wakes its waiters at once; this is for a wake-up that was lost
+
+
+@dataclass(kw_only=True)
+class RunningStep(StepContext):
+    """The safety chain's context of a claimed step run."""
+
+    claimed: ClaimedStep
+
+
+def work_off(queue: str) -> int:
+    """Claim and run step runs of the queue until none is left, the process drains or a minute is over.
+
+    Returns: how many ran.
+    """
+    ran, until = 0, time.monotonic() + LONGEST_SHIFT_S
+    while not HOLDINGS.draining and time.monotonic() < until:
+        claimed_at = time.monotonic()
+        step = lifecycle.claim_from(queue, worker=HOLDINGS.worker, ttl_s=settings.OPSC["LEASE_TTL_S"])
+        if step is None:
+            break
+        ran += follow(step, claimed_at)
+    return ran
+
+
+def follow(step: ClaimedStep, claimed_at: float) -> int:
+    """Run a claimed step run and, without a detour over the broker, what became ready by it.
+
+    Returns: how many step runs ran.
+    """
+    ran = 0
+    current: ClaimedStep | None = step
+    while current is not None:
+        ready = run(current, claimed_at)
+        ran += 1
+        current = None
+        if ready and not HOLDINGS.draining and ready[0].queue == step.queue:
+            first, *ready = ready
+            claimed_at = time.monotonic()
+            current = lifecycle.claim_one(
+                first.step_run_id, worker=HOLDINGS.worker, ttl_s=settings.OPSC["LEASE_TTL_S"]
+            )
+        dispatch.wake(ready)
+    return ran
+
+
+def run(step: ClaimedStep, claimed_at: float) -> list[Ready]:
+    """Run one claimed step run to its recorded end. Returns: what became ready by it.
+
+    A holder that lost its lease records nothing: whoever took over does.
+    """
+    context = _context(step)
+    with HOLDINGS.hold(step, context.cancel, claimed_at):
+        try:
+            outcome = _through_chain(context)
+            return _record(step, outcome)
+        except LeaseLost:
+            logger.warning("lost the lease on step run %s; nothing was recorded", step.step_run_id)
+            return []
+
+
+def _context(step: ClaimedStep) -> RunningStep:
+    cancel = CancelToken()
+    if step.cancel_requested:
+        kind = CancelReason.TIMEOUT if step.cancel_kind == "timeout" else CancelReason.USER
+        cancel.cancel(kind, "cancel was asked before the step began")
+    return RunningStep(
+        claimed=step,
+        tenant_id=step.tenant_id,
+        tenant_slug=step.tenant_slug,
+        execution_id=step.execution_id,
+        step_run_id=step.step_run_id,
+        attempt=step.attempt,
+        token=step.token,
+        worker=HOLDINGS.worker,
+        actor_id=step.requested_by_id,
+        action_class=ActionClass(step.action_class),
+        environment=step.asset_environment or step.environment,
+        asset_id=step.asset_id,
+        changes_assets=tuple(UUID(asset) for asset in step.changes_assets),
+        limits=Limits(
+            policy=step.policy,
+            step_s=min(step.timeout_s or step.step_limit_s, step.step_limit_s),
+            execution_left_s=step.left_s,
+            lease_s=settings.OPSC["LEASE_TTL_S"],
+        ),
+        resume=step.resume,
+        arguments={"with": step.spec["with"], "verify": step.spec.get("verify")},
+        credentials=step.credentials or {},
+        effects=StepEffects(step, cancel),
+        approval=StepApproval(step),
+        cancel_requested=step.cancel_requested,
+        cancel=cancel,
+    )
+
+
+def _through_chain(context: RunningStep) -> Outcome:
+    """An error inside a guard stops the step; after the effect began it means that nobody knows."""
+    try:
+        return _handler(tuple(settings.SAFETY_MIDDLEWARE))(context)
+    except LeaseLost:
+        raise
+    except Exception as error:
+        logger.exception("step run %s failed inside OpsConductor", context.step_run_id)
+        detail = f"internal error ({type(error).__name__}); see the worker's log"
+        begun = isinstance(context.effects, StepEffects) and context.effects.begun
+        if begun and context.claimed.effect in (Effect.UNSAFE, Effect.CHECKABLE):
+            return Outcome(status=OutcomeStatus.INTERRUPTED, category="internal", detail=detail)
+        return Outcome(status=OutcomeStatus.FAILED, category="internal", detail=detail, retryable=True)
+
+
+@cache
+def _handler(middleware: tuple[str, ...]) -> StepHandler:  # noqa: ARG001  the key of the cache
+    return chain.build(lambda context: performing.perform(context, cast("RunningStep", context).claimed))
+
+
+def _record(step: ClaimedStep, outcome: Outcome) -> list[Ready]:
+    worker = HOLDINGS.worker
+    match outcome.status:
+        case OutcomeStatus.WAITING:
+            return _wait(step, outcome, worker)
+        case OutcomeStatus.HANDED_OVER:
+            begun = outcome.category == "detached"
+            lifecycle.hand_over(step, outcome, worker=worker, resume=begun)
+            return [Ready(step.step_run_id, step.queue, step.priority)]
+        case OutcomeStatus.INTERRUPTED:
+            lifecycle.interrupt(step, outcome, worker=worker)
+            return []
+    if outcome.status is OutcomeStatus.FAILED and may_retry(step, outcome):
+        delay_s = backoff_s(step.attempt)
+        lifecycle.retry_later(step, outcome, worker=worker, delay_s=delay_s)
+        return []
+    finished = lifecycle.finish(step, outcome, worker=worker)
+    _tell_a_person(step, outcome, worker)
+    performing.forget(step)
+    return finished.ready
+
+
+def _wait(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
+    described = performing.describe_wait(outcome)
+    if step.fail_when_busy or step.lock_wait_s > settings.OPSC["LOCK_WAIT_S"]:
+        busy = Outcome(status=OutcomeStatus.FAILED, category="asset_busy", detail=described.detail)
+        return lifecycle.finish(step, busy, worker=worker).ready
+    lifecycle.wait_for_assets(step, described, worker=worker, delay_s=LOCK_POLL_S * random.uniform(0.8, 1.2))  # noqa: S311
+    return []
+
+
+def may_retry(step: ClaimedStep, outcome: Outcome) -> bool:
+    """Failures that never began are repeated up to the policy's limit; others as often as the step says."""
+    if step.attempt >= step.attempt_limit:
+        return False
+    return outcome.retryable or step.attempt <= step.retries
+
+
+def backoff_s(attempt: int) -> float:
+    """Exponential with full jitter: between half and all of 1 s, 2 s, 4 s … 5 min."""
+    longest: float = min(RETRY_BASE_S * 2 ** (attempt - 1), RETRY_CAP_S)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def _tell_a_person(step: ClaimedStep, outcome: Outcome, worker: str) -> None:
+    used_up = outcome.status is OutcomeStatus.FAILED and step.attempt > 1
+    if used_up or outcome.stop_confirmed is False:
+        reason = outcome.detail or "the end of its process is not confirmed"
+        lifecycle.dead_letter(step, category=outcome.category, reason=reason, worker=worker)

@@ -1,0 +1,29 @@
+"""Why something that a person or program asked for was refused."""
+
+
+class Refused(Exception):
+    """Nothing was changed. `code` is stable; the message is for people; `hint` says what to do."""
+
+    code = "refused"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class NotAllowed(Refused):
+    """The person may not do this. A retry makes no sense before somebody grants it."""
+
+    code = "not_allowed"
+
+
+class NotFound(Refused):
+    """There is no such thing, or not for this person."""
+
+    code = "not_found"
+
+
+class Conflict(Refused):
+    """The state has moved on, or the request contradicts an earlier one. Look again first."""
+
+    code = "conflict"

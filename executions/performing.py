@@ -1,0 +1,245 @@
+"""The innermost part of the chain: hand the work to its connector, and say truthfully how it ended."""
+
+import logging
+from dataclasses import replace
+from typing import Any, LiteralString
+from uuid import uuid5
+
+from django.conf import settings
+
+from executions.connectors.base import Ended, NotStarted, OutcomeUnknown, Result, Target, Work
+from executions.connectors.registry import connector_for
+from executions.expectations import unmet
+from executions.lifecycle import ClaimedStep
+from executions.output import OutputStore
+from safety.cancellation import CancelReason, CancelToken
+from safety.choices import Effect
+from safety.context import LeaseLost, Outcome, OutcomeStatus, StepContext
+from safety.sql import fetch
+
+logger = logging.getLogger(__name__)
+
+_HOLDERS: LiteralString = """
+SELECT a.name AS asset, coalesce(e.name, 'another execution') AS execution, u.username AS person,
+       left(l.execution_id::text, 8) AS short_id
+FROM opsc_asset_lease l JOIN opsc_asset a ON a.id = l.asset_id
+LEFT JOIN opsc_execution e ON e.id = l.execution_id LEFT JOIN auth_user u ON u.id = e.requested_by_id
+WHERE l.asset_id = ANY(%(assets)s) ORDER BY a.name LIMIT 3
+"""
+
+
+def perform(context: StepContext, step: ClaimedStep) -> Outcome:
+    """Run the step on its target, behind every guard.
+
+    Fails closed: without a masker nothing is run, because its output could not be kept.
+    """
+    if context.masker is None or context.resolved_arguments is None:
+        return Outcome(status=OutcomeStatus.FAILED, category="internal", detail="a guard is missing")
+    if context.cancel.is_cancelled and not context.resume:
+        return _before_it_began(context)
+    if not step.asset_is_active:
+        return Outcome(
+            status=OutcomeStatus.FAILED, category="asset", detail=f"{step.asset_name} is not active any more"
+        )
+    sink = OutputStore(step, context.masker)
+    if step.verify_first:
+        answer = _probe(context, step)
+        if answer is not None:
+            return answer
+    try:
+        work = _work(step, context)
+        result = connector_for(step.kind, step.connection or "").run(work, sink)
+    except NotStarted as error:
+        return Outcome(
+            status=OutcomeStatus.FAILED, category=error.category, detail=str(error), retryable=error.transient
+        )
+    except OutcomeUnknown as error:
+        sink.close()
+        return _unknown(context, step, error.category, str(error), sink)
+    sink.close()
+    return _judge(context, step, result, sink)
+
+
+def _work(step: ClaimedStep, context: StepContext | None = None) -> Work:
+    """The connector's view of the step; without a context, only enough to find what it left behind."""
+    resolved = (context and context.resolved_arguments) or {}
+    return Work(
+        execution_id=step.execution_id,
+        step_run_id=step.step_run_id,
+        attempt=step.attempt,
+        token=step.token,
+        kind=step.kind,
+        arguments=resolved.get("with") or {},
+        target=target_of(step, (context and context.resolved_credentials) or {}),
+        cancel=context.cancel if context else CancelToken(),
+        deadline=context.deadline if context else 0.0,
+        grace_s=settings.OPSC["KILL_GRACE_S"],
+        resume=step.resume,
+    )
+
+
+def target_of(step: ClaimedStep, credentials: Any) -> Target | None:
+    """The step's target with its resolved credentials; None when it acts on no asset."""
+    if step.asset_id is None:
+        return None
+    return Target(
+        asset_id=step.asset_id,
+        name=step.asset_name or "",
+        connection=step.connection or "",
+        address=step.address or "",
+        port=step.port or 0,
+        username=step.username or "",
+        host_keys=step.host_keys or "",
+        credentials=credentials,
+    )
+
+
+def _judge(context: StepContext, step: ClaimedStep, result: Result, sink: OutputStore) -> Outcome:
+    reason = context.cancel.reason
+    if result.ended is Ended.DETACHED:
+        if reason is CancelReason.LEASE_LOST:
+            raise LeaseLost(context.cancel.detail)
+        return Outcome(status=OutcomeStatus.HANDED_OVER, category="detached", detail=context.cancel.detail)
+    if result.ended is Ended.STOPPED:
+        return _stopped(context, step, result, sink)
+    failure = unmet(step.spec.get("expect", {}), result, sink.tail())
+    return Outcome(
+        status=OutcomeStatus.FAILED if failure else OutcomeStatus.SUCCEEDED,
+        category=failure.category if failure else "",
+        detail=failure.detail if failure else result.detail,
+        summary=sink.summary(),
+        exit_code=result.exit_code if result.exit_code is not None else result.status_code,
+    )
+
+
+def _stopped(context: StepContext, step: ClaimedStep, result: Result, sink: OutputStore) -> Outcome:
+    """Ended by us. A far end that may still be at work is no timeout but an unknown outcome."""
+    reason = context.cancel.reason
+    if reason is CancelReason.LEASE_LOST:
+        raise LeaseLost(context.cancel.detail)
+    if reason is not None and reason.hands_over:
+        return _unknown(context, step, "shutdown", result.detail or "the worker was stopped", sink)
+    timed_out = reason in (None, CancelReason.TIMEOUT)
+    if timed_out and not result.stop_confirmed and step.effect in (Effect.UNSAFE, Effect.CHECKABLE):
+        return _unknown(context, step, "timeout", f"{context.cancel.detail}; {result.detail}", sink)
+    words = [context.cancel.detail or f"limit reached (policy {context.limits.policy})", result.detail]
+    return Outcome(
+        status=OutcomeStatus.TIMED_OUT if timed_out else OutcomeStatus.CANCELLED,
+        category="timeout" if timed_out else "cancelled",
+        detail="; ".join(word for word in words if word),
+        summary=sink.summary(),
+        exit_code=result.exit_code,
+        stop_confirmed=result.stop_confirmed,
+    )
+
+
+def _before_it_began(context: StepContext) -> Outcome:
+    reason = context.cancel.reason
+    if reason is CancelReason.LEASE_LOST:
+        raise LeaseLost(context.cancel.detail)
+    if reason is CancelReason.SHUTDOWN:
+        return Outcome(status=OutcomeStatus.HANDED_OVER, detail=context.cancel.detail)
+    status = OutcomeStatus.TIMED_OUT if reason is CancelReason.TIMEOUT else OutcomeStatus.CANCELLED
+    return Outcome(
+        status=status,
+        category="timeout" if reason is CancelReason.TIMEOUT else "cancelled",
+        detail=context.cancel.detail,
+        stop_confirmed=True,
+    )
+
+
+def _unknown(
+    context: StepContext, step: ClaimedStep, category: str, detail: str, sink: OutputStore
+) -> Outcome:
+    """What an unknown outcome means for this effect class (design: the life of a step run)."""
+    if context.cancel.reason is CancelReason.LEASE_LOST:
+        raise LeaseLost(context.cancel.detail)
+    summary = sink.summary()
+    if step.effect in (Effect.READ, Effect.IDEMPOTENT):
+        if context.cancel.reason is CancelReason.SHUTDOWN:
+            return Outcome(status=OutcomeStatus.HANDED_OVER, detail=detail)
+        if context.cancel.reason is not None:
+            timed_out = context.cancel.reason is CancelReason.TIMEOUT
+            status = OutcomeStatus.TIMED_OUT if timed_out else OutcomeStatus.CANCELLED
+            return Outcome(
+                status=status, category=category, detail=detail, summary=summary, stop_confirmed=False
+            )
+        return Outcome(
+            status=OutcomeStatus.FAILED, category=category, detail=detail, summary=summary, retryable=True
+        )
+    if step.effect == Effect.CHECKABLE and not context.cancel.is_cancelled:
+        return _probe(context, step) or Outcome(
+            status=OutcomeStatus.FAILED,
+            category=category,
+            detail=f"{detail}; the probe says that it did not take effect",
+            summary=summary,
+            retryable=True,
+        )
+    return Outcome(status=OutcomeStatus.INTERRUPTED, category=category, detail=detail, summary=summary)
+
+
+def _probe(context: StepContext, step: ClaimedStep) -> Outcome | None:
+    """Ask the step's read-only probe whether the effect happened.
+
+    Returns: succeeded when it did, interrupted when the probe cannot tell, None when it did not.
+    """
+    probe = step.spec["verify"]
+    work = replace(
+        _work(step, context),
+        step_run_id=uuid5(step.step_run_id, f"verify-{step.token}"),
+        kind=probe["kind"],
+        arguments=(context.resolved_arguments or {})["verify"]["with"],
+        resume=False,
+    )
+    sink = _ProbeSink()
+    try:
+        result = connector_for(probe["kind"], step.connection or "").run(work, sink)
+    except (NotStarted, OutcomeUnknown) as error:
+        detail = f"the probe could not tell: {error}"
+        return Outcome(status=OutcomeStatus.INTERRUPTED, category="probe", detail=detail)
+    if result.ended is not Ended.FINISHED:
+        return Outcome(status=OutcomeStatus.INTERRUPTED, category="probe", detail="the probe did not finish")
+    if unmet(probe.get("expect", {}), result, sink.text()) is None:
+        return Outcome(
+            status=OutcomeStatus.SUCCEEDED, category="verified", detail="the probe found it applied"
+        )
+    return None
+
+
+class _ProbeSink:
+    """Keeps the first 64 KiB that a probe says; nothing of it is stored."""
+
+    LIMIT = 64 * 1024
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._read = {"stdout": 0, "stderr": 0}
+
+    def write(self, stream: str, data: bytes) -> None:
+        self._read[stream] += len(data)
+        if stream == "stdout":
+            self._kept += data[: self.LIMIT - len(self._kept)]
+
+    def offset(self, stream: str) -> int:
+        return self._read[stream]
+
+    def text(self) -> str:
+        return self._kept.decode("utf-8", "replace")
+
+
+def describe_wait(outcome: Outcome) -> Outcome:
+    """Say which assets are held by whom."""
+    rows = fetch(_HOLDERS, {"assets": list(outcome.waits_for)})
+    held = [
+        f"{row['asset']} is held by {row['execution']} ({row['person']}, {row['short_id']})" for row in rows
+    ]
+    more = len(outcome.waits_for) - len(rows)
+    if more > 0:
+        held.append(f"and {more} more")
+    return replace(outcome, detail="; ".join(held) or outcome.detail)
+
+
+def forget(step: ClaimedStep) -> None:
+    """Remove what the step left on its target, now that its result is on record; never raises."""
+    if step.survives_worker:
+        connector_for(step.kind, step.connection or "").forget(_work(step))

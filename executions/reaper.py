@@ -1,0 +1,100 @@
+"""Take over step runs whose worker was lost, and decide by effect class what that means."""
+
+import logging
+from dataclasses import dataclass
+from typing import LiteralString
+from uuid import UUID
+
+from django.conf import settings
+
+from executions import lifecycle
+from executions.lifecycle import Ready
+from safety.choices import Effect
+from safety.context import LeaseLost, Outcome, OutcomeStatus
+from safety.sql import fetch
+
+logger = logging.getLogger(__name__)
+
+CRASHES_TO_QUARANTINE = 3
+
+# No reaping right after the database itself came back: nobody could renew while it was away.
+_EXPIRED: LiteralString = """
+SELECT r.id AS step_run_id, r.execution_id, r.tenant_id, r.lease_token AS token, r.attempt, r.attempt_limit,
+       r.crashes, r.effect_at IS NOT NULL AS effect_begun, r.queue, r.priority, r.worker, s.key,
+       s.name AS step_name, s.effect, s.survives_worker, e.trace_id, e.sla
+FROM opsc_step_run r JOIN opsc_step s ON s.id = r.step_id JOIN opsc_execution e ON e.id = r.execution_id
+WHERE r.status = 'running' AND r.lease_expires_at < statement_timestamp()
+  AND pg_postmaster_start_time() < statement_timestamp() - make_interval(secs => %(ttl)s)
+ORDER BY r.lease_expires_at LIMIT 500
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LostAttempt:
+    """An attempt whose lease ran out."""
+
+    step_run_id: UUID
+    execution_id: UUID
+    tenant_id: int
+    token: int
+    attempt: int
+    attempt_limit: int
+    crashes: int
+    effect_begun: bool
+    queue: str
+    priority: int
+    worker: str
+    key: str
+    step_name: str
+    effect: str
+    survives_worker: bool
+    trace_id: str
+    sla: str
+
+
+def reap() -> list[Ready]:
+    """Decide about every expired lease. Returns: step runs that another worker may claim now."""
+    ready: list[Ready] = []
+    for row in fetch(_EXPIRED, {"ttl": settings.OPSC["LEASE_TTL_S"]}):
+        lost = LostAttempt(**row)
+        try:
+            if _take_over(lost):
+                queue = lost.sla if lost.queue == "immediate" else lost.queue
+                ready.append(Ready(lost.step_run_id, queue, lost.priority))
+        except LeaseLost:
+            continue  # it was renewed, finished or reaped by somebody else in between
+    return ready
+
+
+def _take_over(lost: LostAttempt) -> bool:
+    """Put the step run where its effect class says; whether it is ready again."""
+    outcome = Outcome(
+        status=OutcomeStatus.INTERRUPTED, category="worker_lost", detail=f"worker {lost.worker} was lost"
+    )
+    if lost.crashes + 1 >= CRASHES_TO_QUARANTINE:
+        quarantined = Outcome(
+            status=OutcomeStatus.INTERRUPTED,
+            category="quarantined",
+            detail=f"{lost.crashes + 1} workers were lost while they ran it, the last was {lost.worker}",
+        )
+        lifecycle.interrupt(lost, quarantined, worker="scheduler", kind="system")
+        return False
+    if lost.survives_worker:
+        lifecycle.hand_over(lost, outcome, worker="scheduler", resume=True, crashed=True)
+    elif not lost.effect_begun:
+        lifecycle.hand_over(lost, outcome, worker="scheduler", resume=False, crashed=True)
+    elif lost.attempt >= lost.attempt_limit or lost.effect == Effect.UNSAFE:
+        lifecycle.interrupt(lost, outcome, worker="scheduler", kind="system")
+        return False
+    else:
+        lifecycle.hand_over(
+            lost,
+            outcome,
+            worker="scheduler",
+            resume=False,
+            counts=True,
+            crashed=True,
+            verify_first=lost.effect == Effect.CHECKABLE,
+        )
+    logger.warning("took over step run %s from the lost worker %s", lost.step_run_id, lost.worker)
+    return True

@@ -1,0 +1,230 @@
+"""Write a new execution with its steps, step runs, approval and first events: one statement, all or nothing."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, LiteralString
+from uuid import UUID, uuid4
+
+from executions.connectors.registry import connector_for
+from executions.lifecycle import Ready
+from executions.plans import FrozenPlan
+from executions.states import ExecutionStatus, Mode
+from safety.models import TimeoutPolicy
+from safety.sql import fetch, fetch_one
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewExecution:
+    """An execution about to be stored. `confirmed`: its requester confirms it (level 1)."""
+
+    id: UUID
+    frozen: FrozenPlan
+    tenant_id: int
+    user_id: int
+    user_name: str
+    policy: TimeoutPolicy
+    idempotency_key: str
+    mode: Mode
+    retry_of: UUID | None
+    confirmed: bool
+
+    @property
+    def status(self) -> ExecutionStatus:
+        """The state it begins in."""
+        if self.frozen.approval_level and not self.confirmed:
+            return ExecutionStatus.PENDING_APPROVAL
+        return ExecutionStatus.APPROVED if self.mode is Mode.IMMEDIATE else ExecutionStatus.QUEUED
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What was written: the first state, and the step runs that may be claimed."""
+
+    status: str
+    ready: list[Ready]
+
+
+@dataclass(frozen=True)
+class Existing:
+    """The execution that already answers for an idempotency key."""
+
+    id: UUID
+    plan_hash: str
+    status: str
+    mode: str
+    approval_level: int
+    approval_hash: str
+
+
+_EXISTING: LiteralString = """
+SELECT id, plan_hash, status, mode, approval_level, approval_hash,
+       created_at < statement_timestamp() - make_interval(secs => %(window)s) AS stale
+FROM opsc_execution WHERE idempotency_key = %(key)s AND blocks_repeats
+"""
+
+_LET_GO: LiteralString = """
+UPDATE opsc_execution SET blocks_repeats = false WHERE id = %(id)s AND finished_at IS NOT NULL RETURNING id
+"""
+
+_STORE: LiteralString = """
+WITH execution AS (
+    INSERT INTO opsc_execution (
+        id, tenant_id, requested_by_id, retry_of_id, name, plan, plan_hash, approval_hash, approval_level,
+        idempotency_key, status, mode, sla, action_class, environment, priority, fail_when_busy, changes_assets,
+        estimate_s, policy, step_limit_s, limit_s, lease_limit_s, attempt_limit, total_runs, open_runs, trace_id,
+        queued_at)
+    VALUES (
+        %(id)s, %(tenant)s, %(user)s, %(retry_of)s, %(name)s, %(plan)s, %(plan_hash)s, %(approval_hash)s,
+        %(approval_level)s, %(key)s, %(status)s, %(mode)s, %(sla)s, %(action_class)s, %(environment)s,
+        %(priority)s, %(fail_when_busy)s, %(changes_assets)s::jsonb, %(estimate)s, %(policy)s, %(step_s)s,
+        %(execution_s)s, %(lease_s)s, %(attempts)s, %(total)s, %(total)s, %(trace)s,
+        CASE WHEN %(status)s = 'queued' THEN statement_timestamp() END)
+    ON CONFLICT (idempotency_key) WHERE blocks_repeats DO NOTHING
+    RETURNING id, tenant_id, status, approval_level, approval_hash
+), step AS (
+    INSERT INTO opsc_step (
+        execution_id, position, key, name, kind, spec, action_class, effect, survives_worker, on_failure,
+        timeout_s, retries, max_parallel, estimate_s, predecessors, successors, waits_on, remaining)
+    SELECT execution.id, s.position, s.key, s.name, s.kind, s.spec, s.action_class, s.effect, s.survives_worker,
+           s.on_failure, s.timeout_s, s.retries, s.max_parallel, s.estimate_s, s.predecessors, s.successors,
+           s.waits_on, s.remaining
+    FROM execution, jsonb_to_recordset(%(steps)s::jsonb) AS s (
+        position int, key text, name text, kind text, spec jsonb, action_class text, effect text,
+        survives_worker boolean, on_failure text, timeout_s float, retries int, max_parallel int,
+        estimate_s float, predecessors int[], successors int[], waits_on int, remaining int)
+    RETURNING id, position, waits_on, max_parallel
+), run AS (
+    INSERT INTO opsc_step_run (
+        id, tenant_id, execution_id, step_id, asset_id, position, status, queue, priority, attempt_limit, ready_at)
+    SELECT r.id, execution.tenant_id, execution.id, step.id, r.asset, r.position,
+           CASE WHEN begins.now THEN 'ready' ELSE 'pending' END, %(queue)s, %(priority)s, r.attempts,
+           CASE WHEN begins.now THEN statement_timestamp() END
+    FROM execution
+    CROSS JOIN unnest(%(run_ids)s::uuid[], %(run_positions)s::int[], %(run_assets)s::uuid[],
+                      %(run_numbers)s::int[], %(run_attempts)s::int[]) AS r(id, position, asset, number, attempts)
+    JOIN step ON step.position = r.position
+    CROSS JOIN LATERAL (SELECT step.waits_on = 0 AND execution.status <> 'pending_approval'
+                               AND r.number < coalesce(step.max_parallel, r.number + 1) AS now) begins
+    RETURNING id, queue, priority, status
+), approval AS (
+    INSERT INTO opsc_approval (tenant_id, execution_id, level, approval_hash, status, expires_at, decided_by_id,
+                               decided_at, comment, signed_in_with)
+    SELECT tenant_id, id, approval_level, approval_hash,
+           CASE WHEN %(confirmed)s THEN 'approved' ELSE 'requested' END,
+           statement_timestamp() + make_interval(secs => %(approval_s)s),
+           CASE WHEN %(confirmed)s THEN %(user)s END, CASE WHEN %(confirmed)s THEN statement_timestamp() END,
+           CASE WHEN %(confirmed)s THEN 'confirmed at submission' ELSE '' END, ''
+    FROM execution WHERE approval_level > 0
+), history AS (
+    INSERT INTO opsc_event (tenant_id, execution_id, type, to_status, actor_kind, actor, trace_id, data)
+    SELECT tenant_id, id, 'execution.created', status, 'user', %(user_name)s, %(trace)s,
+           jsonb_build_object('plan_hash', %(plan_hash)s::text)
+    FROM execution
+    UNION ALL
+    SELECT tenant_id, id, CASE WHEN %(confirmed)s THEN 'approval.approved' ELSE 'approval.requested' END, '',
+           'user', %(user_name)s, %(trace)s, jsonb_build_object('level', approval_level, 'hash', approval_hash)
+    FROM execution WHERE approval_level > 0
+)
+SELECT execution.status, run.id, run.queue, run.priority
+FROM execution LEFT JOIN run ON run.status = 'ready'
+"""
+
+
+def existing(key: str, *, window_s: float) -> Existing | None:
+    """The execution that answers for the key; one that ended before the window lets go of it."""
+    row = fetch_one(_EXISTING, {"key": key, "window": window_s})
+    if row is None:
+        return None
+    if row.pop("stale") and fetch(_LET_GO, {"id": row["id"]}):
+        return None
+    return Existing(**row)
+
+
+def store(new: NewExecution) -> Stored | None:
+    """Write everything, or nothing when another execution took the idempotency key first (None)."""
+    rows = fetch(_STORE, _execution_parameters(new) | _run_parameters(new))
+    if not rows:
+        return None
+    ready = [Ready(row["id"], row["queue"], row["priority"]) for row in rows if row["id"] is not None]
+    in_queue = ready if new.mode is Mode.BACKGROUND else []
+    return Stored(rows[0]["status"], in_queue)
+
+
+def _execution_parameters(new: NewExecution) -> dict[str, Any]:
+    frozen, policy = new.frozen, new.policy
+    return {
+        "id": new.id,
+        "tenant": new.tenant_id,
+        "user": new.user_id,
+        "user_name": new.user_name,
+        "retry_of": new.retry_of,
+        "name": frozen.name,
+        "plan": frozen.canonical.decode(),
+        "plan_hash": frozen.plan_hash,
+        "approval_hash": frozen.approval_hash,
+        "approval_level": frozen.approval_level,
+        "key": new.idempotency_key,
+        "status": new.status.value,
+        "mode": new.mode.value,
+        "sla": frozen.sla.value,
+        "action_class": frozen.action_class.value,
+        "environment": frozen.environment.value,
+        "priority": frozen.priority,
+        "fail_when_busy": frozen.on_busy == "fail",
+        "changes_assets": json.dumps([str(asset) for asset in frozen.changes_assets]),
+        "estimate": frozen.estimate_s,
+        "policy": str(policy),
+        "step_s": policy.step_s,
+        "execution_s": policy.execution_s,
+        "lease_s": policy.lease_s,
+        "attempts": policy.attempts,
+        "approval_s": policy.approval_s,
+        "total": frozen.step_run_count,
+        "trace": uuid4().hex,
+        "queue": "immediate" if new.mode is Mode.IMMEDIATE else frozen.sla.value,
+        "confirmed": new.confirmed,
+    }
+
+
+def _run_parameters(new: NewExecution) -> dict[str, Any]:
+    frozen = new.frozen
+    followers: dict[int, list[int]] = {step.position: [] for step in frozen.steps}
+    for step in frozen.steps:
+        for before in step.depends_on:
+            followers[before].append(step.position)
+    runs = [
+        (uuid4(), step.position, target, number, max(step.retries + 1, new.policy.attempts))
+        for step in frozen.steps
+        for number, target in enumerate(step.targets)
+    ]
+    ids, positions, assets, numbers, attempts = (list(column) for column in zip(*runs, strict=True))
+    steps = [
+        {
+            "position": step.position,
+            "key": step.id,
+            "name": step.name,
+            "kind": step.kind,
+            "spec": step.spec,
+            "action_class": step.action_class,
+            "effect": step.effect,
+            "survives_worker": connector_for(step.kind, "local").survives_worker,
+            "on_failure": step.on_failure,
+            "timeout_s": step.timeout_s,
+            "retries": step.retries,
+            "max_parallel": step.max_parallel,
+            "estimate_s": step.estimate_s,
+            "predecessors": step.depends_on,
+            "successors": followers[step.position],
+            "waits_on": len(step.depends_on),
+            "remaining": len(step.targets),
+        }
+        for step in frozen.steps
+    ]
+    return {
+        "steps": json.dumps(steps),
+        "run_ids": ids,
+        "run_positions": positions,
+        "run_assets": assets,
+        "run_numbers": numbers,
+        "run_attempts": attempts,
+    }

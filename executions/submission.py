@@ -1,0 +1,155 @@
+"""From a submitted plan to a stored execution, in one transaction and once per idempotency key."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+from executions import dispatch, immediate_slots
+from executions.errors import Conflict, NotAllowed
+from executions.inventory import inventory_for
+from executions.plans import FrozenPlan, freeze, parse_plan
+from executions.states import Mode
+from executions.storing import Existing, NewExecution, existing, store
+from safety import rbac
+from safety.models import Tenant
+from safety.timeouts import policy_for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submitted:
+    """What became of a submission. `created` is false when an earlier execution answers for it.
+
+    status: one of pending_approval, approved (immediate mode, about to run), queued, or the existing one's.
+    """
+
+    execution_id: UUID
+    created: bool
+    status: str
+    mode: str
+    approval_level: int
+    approval_hash: str
+
+
+def preview(raw: bytes | str | Mapping[str, Any], *, tenant: Tenant) -> FrozenPlan:
+    """What the plan would do now; nothing is stored. Raises PlanInvalid."""
+    plan = parse_plan(raw)
+    return freeze(plan, inventory_for(tenant.pk, plan.target_names()))
+
+
+def submit(
+    raw: bytes | str | Mapping[str, Any],
+    *,
+    user: Any,
+    tenant: Tenant,
+    confirmed: bool = False,
+    idempotency_key: str = "",
+    again: bool = False,
+) -> Submitted:
+    """Check, freeze and store a plan, and wake workers for it after the commit.
+
+    `confirmed`: the requester confirms what needs no more than that (approval level 1). `idempotency_key`:
+    the client's own. `again`: run although the same plan ran within the window.
+
+    Raises:
+      PlanInvalid: With every problem and its place.
+      NotAllowed: The person may not run such steps.
+      Conflict: The client's key was used with another plan.
+    """
+    frozen = preview(raw, tenant=tenant)
+    key = _key(frozen, tenant, user, idempotency_key, again)
+    return submit_frozen(
+        frozen, user=user, tenant=tenant, key=key, confirmed=confirmed, owned_key=bool(idempotency_key)
+    )
+
+
+def submit_frozen(
+    frozen: FrozenPlan,
+    *,
+    user: Any,
+    tenant: Tenant,
+    key: str,
+    confirmed: bool,
+    owned_key: bool = False,
+    retry_of: UUID | None = None,
+) -> Submitted:
+    """Store a frozen plan under its idempotency key. Raises like `submit`."""
+    answer = rbac.decide(
+        rbac.Question(
+            tenant_id=tenant.pk,
+            actor_id=user.pk,
+            action_class=frozen.action_class,
+            environment=frozen.environment,
+        )
+    )
+    if not answer.allowed:
+        raise NotAllowed(
+            f"You may not run {frozen.action_class} steps for {tenant.name}: {answer.reason}.",
+            hint="A tenant admin can change your role.",
+        )
+    runs_here = frozen.mode == Mode.IMMEDIATE and immediate_slots.has_room()
+    new = NewExecution(
+        id=uuid4(),
+        frozen=frozen,
+        tenant_id=tenant.pk,
+        user_id=user.pk,
+        user_name=user.get_username(),
+        policy=policy_for(frozen.sla, frozen.action_class),
+        idempotency_key=key,
+        mode=Mode.IMMEDIATE if runs_here else Mode.BACKGROUND,
+        retry_of=retry_of,
+        confirmed=confirmed and frozen.approval_level == 1,
+    )
+    found = existing(key, window_s=settings.OPSC["IDEMPOTENCY_WINDOW_S"])
+    if found is None:
+        stored = store(new)
+        if stored is not None:
+            dispatch.wake(stored.ready)
+            return _submitted(new, stored.status)
+        found = existing(key, window_s=settings.OPSC["IDEMPOTENCY_WINDOW_S"])
+    return _answered_by(found, frozen, owned_key)
+
+
+def _answered_by(found: Existing | None, frozen: FrozenPlan, owned_key: bool) -> Submitted:
+    if found is None:
+        raise Conflict("The same plan was submitted and ended at this very moment.", hint="Submit it again.")
+    if owned_key and found.plan_hash != frozen.plan_hash:
+        raise Conflict(
+            f"This Idempotency-Key belongs to another plan (execution {str(found.id)[:8]}).",
+            hint="Use a new key for a new plan.",
+        )
+    return Submitted(
+        execution_id=found.id,
+        created=False,
+        status=found.status,
+        mode=found.mode,
+        approval_level=found.approval_level,
+        approval_hash=found.approval_hash,
+    )
+
+
+def _submitted(new: NewExecution, status: str) -> Submitted:
+    return Submitted(
+        execution_id=new.id,
+        created=True,
+        status=status,
+        mode=new.mode,
+        approval_level=new.frozen.approval_level,
+        approval_hash=new.frozen.approval_hash,
+    )
+
+
+def _key(frozen: FrozenPlan, tenant: Tenant, user: Any, own: str, again: bool) -> str:
+    """SHA-256 over plan, tenant and actor; over the client's own key instead of the plan where one came."""
+    if again:
+        return new_key()
+    what = f"key:{own}" if own else f"plan:{frozen.plan_hash}"
+    return hashlib.sha256(f"{what}|tenant:{tenant.pk}|actor:{user.pk}".encode()).hexdigest()
+
+
+def new_key() -> str:
+    """An idempotency key that no other submission has: for runs that are meant to be another one."""
+    return hashlib.sha256(uuid4().bytes).hexdigest()

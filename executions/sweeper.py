@@ -1,0 +1,122 @@
+"""One pass over everything that time, lost messages or lost workers left behind."""
+
+import logging
+from typing import LiteralString
+
+from django.conf import settings
+from django.db import transaction
+
+from executions import approvals, control, dispatch, lifecycle
+from executions.lifecycle import Ready
+from executions.reaper import reap
+from executions.retries import make_due_ready
+from executions.states import StepStatus
+from safety.sql import Row, fetch, fetch_one
+
+logger = logging.getLogger(__name__)
+
+ADVISORY_LOCK = 0x6F707363  # "opsc": one scheduler acts at a time
+WAKE_AGAIN_AFTER_S = 2.0  # a ready step run that nobody took for so long has lost its wake-up
+IMMEDIATE_PATIENCE_S = 30.0  # an immediate step run that nobody took for so long has lost its process
+
+_LOCK: LiteralString = "SELECT pg_try_advisory_lock(%(key)s) AS mine"
+_UNLOCK: LiteralString = "SELECT pg_advisory_unlock(%(key)s)"
+
+_UNTAKEN: LiteralString = """
+SELECT (array_agg(r.id))[1] AS id, r.queue, r.priority, count(*)::int AS waiting FROM (
+    SELECT id, queue, priority FROM opsc_step_run
+    WHERE status = 'ready' AND queue <> 'immediate'
+      AND ready_at < statement_timestamp() - make_interval(secs => %(patience)s)
+      AND (not_before IS NULL OR not_before <= statement_timestamp())
+    LIMIT 1000) r
+GROUP BY r.queue, r.priority
+"""
+
+_ABANDONED_IMMEDIATE: LiteralString = """
+UPDATE opsc_step_run r SET queue = e.sla FROM opsc_execution e
+WHERE e.id = r.execution_id AND r.status IN ('ready', 'pending', 'retrying') AND r.queue = 'immediate'
+  AND e.id IN (SELECT execution_id FROM opsc_step_run WHERE queue = 'immediate' AND status = 'ready'
+               AND ready_at < statement_timestamp() - make_interval(secs => %(patience)s)
+               AND coalesce(not_before, '-infinity') < statement_timestamp() - make_interval(secs => %(patience)s)
+               LIMIT 100)
+RETURNING r.id
+"""
+
+# Waiting for an asset does not use up the execution's time; a step that runs watches its own deadline.
+_OVERDUE: LiteralString = """
+SELECT e.id FROM opsc_execution e
+WHERE e.status = 'running' AND e.finished_at IS NULL AND e.deadline_at < statement_timestamp()
+  AND e.cancel_requested_at IS NULL
+  AND NOT EXISTS (SELECT FROM opsc_step_run r WHERE r.execution_id = e.id AND r.waiting_since IS NOT NULL)
+LIMIT 200
+"""
+
+_LEFTOVERS: LiteralString = """
+SELECT DISTINCT e.id FROM opsc_execution e JOIN opsc_step_run r ON r.execution_id = e.id
+WHERE e.finished_at IS NULL AND e.status IN ('queued', 'running') AND e.cancel_requested_at IS NOT NULL
+  AND r.status IN ('ready', 'retrying', 'pending') AND NOT r.resume
+LIMIT 200
+"""
+
+_STALE_LEASES: LiteralString = """
+SELECT DISTINCT l.execution_id AS id FROM opsc_asset_lease l LEFT JOIN opsc_execution e ON e.id = l.execution_id
+WHERE l.expires_at < statement_timestamp() AND NOT l.under_review
+  AND (e.id IS NULL OR e.finished_at IS NOT NULL)
+LIMIT 200
+"""
+
+_LOST_WORKERS: LiteralString = """
+UPDATE opsc_worker SET state = 'lost'
+WHERE state IN ('active', 'draining') AND heartbeat_at < statement_timestamp() - make_interval(secs => %(ttl)s * 3)
+RETURNING name
+"""
+
+
+def tick() -> dict[str, int]:
+    """Do everything that is due, and count it; empty when another scheduler is at it."""
+    row = fetch_one(_LOCK, {"key": ADVISORY_LOCK})
+    if row is None or not row["mine"]:
+        return {}
+    try:
+        return _sweep()
+    finally:
+        fetch(_UNLOCK, {"key": ADVISORY_LOCK})
+
+
+def _sweep() -> dict[str, int]:
+    due, reaped = make_due_ready(), reap()
+    expired = approvals.expire_due()
+    overdue = fetch(_OVERDUE)
+    for row in overdue:
+        control.cancel_for_timeout(row["id"])
+    leftovers = fetch(_LEFTOVERS)
+    for row in leftovers:
+        _cancel_leftovers(row)
+    freed = [run for row in fetch(_STALE_LEASES) for run in lifecycle.release_and_wake(row["id"])]
+    patience = {"patience": IMMEDIATE_PATIENCE_S}
+    moved = fetch(_ABANDONED_IMMEDIATE, patience)
+    lost = fetch(_LOST_WORKERS, {"ttl": settings.OPSC["LEASE_TTL_S"]})
+    untaken = fetch(_UNTAKEN, {"patience": WAKE_AGAIN_AFTER_S})
+    again = [_ready(row) for row in untaken for _ in range(min(row["waiting"], dispatch.MOST_WAKE_UPS))]
+    dispatch.wake([*due, *reaped, *freed, *again])
+    return {
+        "retries_due": len(due),
+        "taken_over": len(reaped),
+        "approvals_expired": expired,
+        "timed_out": len(overdue),
+        "cancelled": len(leftovers),
+        "leases_freed": len(freed),
+        "moved_to_queue": len(moved),
+        "workers_lost": len(lost),
+        "woken_again": sum(row["waiting"] for row in untaken),
+    }
+
+
+def _cancel_leftovers(row: Row) -> None:
+    with transaction.atomic():
+        lifecycle.stop_rest(row["id"], StepStatus.CANCELLED, "cancelled")
+        lifecycle.release_and_wake(row["id"])
+
+
+def _ready(row: Row) -> Ready:
+    return Ready(row["id"], row["queue"], row["priority"])
