@@ -23,6 +23,7 @@ _TARGET_SLACK_S = 2.0  # the target's own deadline lies this much, and the grace
 _STARTING_S = 10.0  # a wrapper that has not appeared after this long will not
 _STOP_TRIES_S = 15.0  # beside the grace: how long an unreachable target is asked to stop
 _DRAIN_S = 10.0
+_ANSWER_S = 60.0
 _RETRY_S = (0.2, 5.0)  # first and longest pause between attempts to reach the target again
 _ENDED = (Progress.FINISHED, Progress.DEADLINE_CONFIRMED, Progress.DEADLINE_UNCONFIRMED, Progress.GONE)
 
@@ -46,9 +47,10 @@ class Following:
         while True:
             if self._over:
                 return self._end()
-            left = self._work.deadline - time.monotonic() + self._work.grace_s + _TARGET_SLACK_S
+            grace = self._work.grace_s
+            ends = self._work.deadline - time.monotonic() + grace + _TARGET_SLACK_S
             try:
-                self._job.start(command, deadline_s=left, grace_s=self._work.grace_s)
+                self._job.start(command, deadline_s=ends, grace_s=grace, timeout_s=self._patience)
             except CannotConnect as error:
                 if not self._maybe_started:
                     raise NotStarted(
@@ -59,6 +61,8 @@ class Following:
                 if not self._maybe_started:
                     raise NotStarted(str(error), category="target", transient=False) from error
                 raise OutcomeUnknown(str(error), category="target") from error
+            except Interrupted as error:
+                self._maybe_started = self._maybe_started or error.sent
             except ShellError as error:  # from here on it may run, but asking again is safe
                 self._maybe_started = True
                 self._pause(error)
@@ -87,7 +91,14 @@ class Following:
         return self._end()
 
     def _look(self, *, interruptible: bool) -> Glance:
-        return self._job.look(self._offsets["stdout"], self._offsets["stderr"], interruptible=interruptible)
+        timeout = self._patience if interruptible else _ANSWER_S
+        offsets = self._offsets["stdout"], self._offsets["stderr"]
+        return self._job.look(*offsets, timeout_s=timeout, interruptible=interruptible)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that an answer may take: the deadline's, within reason."""
+        return max(0.1, min(_ANSWER_S, self._work.deadline - time.monotonic()))
 
     @property
     def _over(self) -> bool:

@@ -5,6 +5,7 @@ import atexit
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import CancelledError, Future
 from contextlib import asynccontextmanager
@@ -45,6 +46,7 @@ class SshLoop:
         self._loop = asyncio.new_event_loop()
         self._links: dict[SignIn, _Link] = {}
         self._signing_in: dict[SignIn, asyncio.Task[_Link]] = {}
+        self._waiting: Counter[asyncio.Task[_Link]] = Counter()
         self._thread = threading.Thread(target=self._loop.run_forever, name="ssh", daemon=True)
         self._thread.start()
 
@@ -58,7 +60,7 @@ class SshLoop:
         try:
             return future.result()
         except CancelledError:
-            raise Interrupted("the step was cancelled") from None
+            raise Interrupted("the step was cancelled", sent=True) from None
         except TimeoutError:
             raise LinkBroken(f"no answer within {timeout_s:g} s") from None
         finally:
@@ -103,14 +105,24 @@ class SshLoop:
         if sign_in not in self._signing_in:
             task = self._signing_in[sign_in] = asyncio.create_task(self._connect(sign_in))
             task.add_done_callback(lambda done: self._signed_in(sign_in, done))
-        return await asyncio.shield(self._signing_in[sign_in])  # others may be waiting for it too
+        task = self._signing_in[sign_in]
+        self._waiting[task] += 1
+        try:
+            return await asyncio.shield(task)  # others may be waiting for it too
+        finally:
+            self._waiting[task] -= 1
+            if not self._waiting[task]:
+                del self._waiting[task]
+                if task.cancel():  # the next one to ask must not join a dying attempt
+                    self._signing_in.pop(sign_in, None)
 
     async def _connect(self, sign_in: SignIn) -> _Link:
         link = self._links[sign_in] = _Link(await sign_in.connect())
         return link
 
     def _signed_in(self, sign_in: SignIn, done: asyncio.Task[_Link]) -> None:
-        del self._signing_in[sign_in]
+        if self._signing_in.get(sign_in) is done:
+            del self._signing_in[sign_in]
         if not done.cancelled():
             done.exception()  # looked at, should the one who waited have left
 

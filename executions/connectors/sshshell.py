@@ -1,6 +1,7 @@
 """Job directories over SSH: each program is one session on a shared connection."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 
 import asyncssh
@@ -8,7 +9,7 @@ import asyncssh
 from executions.connectors.base import Target
 from executions.connectors.sshlogin import SignIn
 from executions.connectors.sshloop import SshLoop
-from executions.jobdir import Answer, CannotConnect, LinkBroken, Pace, programs
+from executions.jobdir import Answer, CannotConnect, Interrupted, LinkBroken, Pace, programs
 from executions.jobdir.payload import quote
 from safety.cancellation import CancelToken
 
@@ -35,21 +36,30 @@ class SshShell:
     ) -> Answer:
         """Run a program in one round trip. Raises ShellError."""
         words = ("exec", "/bin/sh", "-c", program, "opsc", *arguments)
-        exchange = self._exchange(" ".join(map(quote, words)), payload)
+        permit = _Permit()
+        exchange = self._exchange(" ".join(map(quote, words)), payload, permit)
         cancel = self._cancel if interruptible else None
-        return Answer.parse(*self._loop.call(exchange, timeout_s=timeout_s, cancel=cancel))
+        try:
+            return Answer.parse(*self._loop.call(exchange, timeout_s=timeout_s, cancel=cancel))
+        except Interrupted as error:
+            raise Interrupted(str(error), sent=permit.was_used_before_revoking()) from error
+        except LinkBroken as error:
+            if permit.was_used_before_revoking():
+                raise
+            raise CannotConnect(str(error), category="unreachable", transient=True) from error
 
     def look(self, arguments: Sequence[str], *, timeout_s: float, interruptible: bool) -> Answer:
         """State and new output of both streams in one round trip. Raises ShellError."""
         return self.run(programs.look(), arguments, timeout_s=timeout_s, interruptible=interruptible)
 
-    async def _exchange(self, command: str, payload: bytes) -> tuple[bytes, bytes]:
+    async def _exchange(self, command: str, payload: bytes, permit: "_Permit") -> tuple[bytes, bytes]:
         async with self._loop.session(self._sign_in) as connection:
             try:
                 process = await connection.create_process(command, encoding=None)
             except (asyncssh.Error, OSError) as error:  # no input was sent, and without it nothing starts
                 raise CannotConnect(_why(error), category="unreachable", transient=True) from error
             try:
+                permit.use()
                 process.stdin.write(payload)
                 process.stdin.write_eof()
                 answer = await asyncio.gather(_all_of(process.stdout), _all_of(process.stderr))
@@ -61,6 +71,25 @@ class SshShell:
             if process.exit_status is None:
                 raise LinkBroken("the connection was lost")
             return answer[0], answer[1]
+
+
+class _Permit:
+    """Lets the loop's thread send, until the waiting thread has left believing that nothing was sent."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._used = self._revoked = False
+
+    def use(self) -> None:
+        with self._guard:
+            if self._revoked:
+                raise asyncio.CancelledError
+            self._used = True
+
+    def was_used_before_revoking(self) -> bool:
+        with self._guard:
+            self._revoked = True
+            return self._used
 
 
 def sign_in_of(target: Target | None) -> SignIn:

@@ -8,8 +8,7 @@ from uuid import UUID
 from executions.jobdir import payload, programs
 from executions.jobdir.shell import ROOT_BASE, LinkBroken, Shell
 
-_START_TIMEOUT_S = 60.0
-_LOOK_TIMEOUT_S = 30.0
+_ASK_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 40.0  # beside three times the grace
 
 
@@ -75,21 +74,36 @@ class JobDirectory:
         self._shell = shell
         self._where = (base, *name.words)
 
-    def start(self, command: payload.Command, *, deadline_s: float, grace_s: float) -> bool:
+    def start(
+        self,
+        command: payload.Command,
+        *,
+        deadline_s: float,
+        grace_s: float,
+        timeout_s: float = _ASK_TIMEOUT_S,
+    ) -> bool:
         """Start the command unless this directory was ever started; whether this call did it.
 
-        deadline_s: seconds after which the target ends the work by itself.
+        deadline_s: seconds after which the target ends the work by itself. timeout_s: for the answer.
         """
         limits = (str(max(1, math.ceil(deadline_s))), str(math.ceil(grace_s * 10)))
         sent = payload.pack(command)
-        answer = self._shell.run(programs.start(), (*self._where, *limits), sent, timeout_s=_START_TIMEOUT_S)
+        where = (*self._where, *limits)
+        answer = self._shell.run(programs.start(), where, sent, timeout_s=timeout_s)
         return answer.words[0] == "started"
 
-    def look(self, stdout_offset: int, stderr_offset: int, *, interruptible: bool = True) -> Glance:
+    def look(
+        self,
+        stdout_offset: int,
+        stderr_offset: int,
+        *,
+        timeout_s: float = _ASK_TIMEOUT_S,
+        interruptible: bool = True,
+    ) -> Glance:
         """What goes on now, with a bounded block of each stream from the given byte on."""
         offsets = (stdout_offset, stderr_offset)
         arguments = (*self._where, *map(str, offsets), str(self._shell.block))
-        answer = self._shell.look(arguments, timeout_s=_LOOK_TIMEOUT_S, interruptible=interruptible)
+        answer = self._shell.look(arguments, timeout_s=timeout_s, interruptible=interruptible)
         progress, code, cancelled, *numbers = answer.words
         out_size, err_size, out, err = map(int, numbers)
         if len(answer.data) != out + err:
@@ -117,7 +131,7 @@ class JobDirectory:
 
     def forget(self) -> None:
         """Remove output and files of a finished command; what bars a second start stays for some days."""
-        self._shell.run(programs.forget(), self._where, timeout_s=_LOOK_TIMEOUT_S, interruptible=False)
+        self._shell.run(programs.forget(), self._where, timeout_s=_ASK_TIMEOUT_S, interruptible=False)
 
 
 def sweep(shell: Shell, days: int, base: str = ROOT_BASE) -> int:

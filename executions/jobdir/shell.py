@@ -30,7 +30,11 @@ class LinkBroken(ShellError):
 
 
 class Interrupted(ShellError):
-    """The caller gave up waiting because its step was cancelled."""
+    """The caller gave up waiting because its step was cancelled. `sent`: whether the request may have arrived."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class Refused(ShellError):
