@@ -8,3 +8,9 @@ class OpsConductorConfig(AppConfig):
 
     name = "opsconductor"
     verbose_name = "OpsConductor"
+
+    def ready(self) -> None:
+        from opsconductor import broker
+
+        broker.configure()
+        from executions import actors  # noqa: F401  declares them on that broker
