@@ -32,7 +32,7 @@ class HttpConnector:
         addresses = checked_addresses(
             request.host,
             request.port,
-            private=bool(settings.OPSC.get("HTTP_ALLOW_PRIVATE", True)),
+            private=bool(settings.OPSC["HTTP_ALLOW_PRIVATE"]),
             own_address=work.target.address if work.target else "",
             timeout_s=min(_CONNECT_TIMEOUT_S, left),
         )
