@@ -4,8 +4,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connections
+from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.services import chromium, shared
@@ -148,3 +151,43 @@ def browser(_chromium: Browser) -> Iterator[Callable[..., Page]]:
     yield make
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+) -> Iterator[None]:
+    """One test database a process, whichever fixture asks for it first."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases=["default"])
+        yield
+        connections.close_all()
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture
+def live_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The real database with real commits, seen by other processes too; emptied before each test."""
+    with django_db_blocker.unblock():
+        from tests.world import clear
+
+        clear()
+        yield
+        connections.close_all()
+
+
+@pytest.fixture
+def world(live_db: None) -> Any:
+    """Olga, Tom and Nina, and the means to run plans."""
+    from tests.world import World
+
+    return World.make()
+
+
+@pytest.fixture
+def working(world: Any) -> Iterator[None]:
+    """This process as a worker that holds leases."""
+    from tests.world import holding
+
+    with holding():
+        yield

@@ -9,7 +9,7 @@ from safety.sql import fetch_one
 _READY: LiteralString = """
 WITH picked AS (
     SELECT r.id, e.status AS was,
-           coalesce(extract(epoch FROM statement_timestamp() - r.waiting_since), 0) ::float AS waited_s
+           coalesce(extract(epoch FROM statement_timestamp() - r.waiting_since), 0)::float AS waited_s
     FROM opsc_step_run r
     JOIN opsc_execution e ON e.id = r.execution_id
     JOIN opsc_tenant t ON t.id = r.tenant_id
