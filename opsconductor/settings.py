@@ -155,7 +155,8 @@ LOGGING = {
     "formatters": {"json": {"()": "opsconductor.logs.MaskedJsonFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": env.reader.str("OPSC_LOG_LEVEL", default="INFO")},
-    "loggers": {"pika": {"level": "WARNING"}, "dramatiq": {"level": "WARNING"}},
+    # What pika says of a broken connection, with tracebacks, Dramatiq says in one line.
+    "loggers": {"pika": {"level": "CRITICAL"}, "dramatiq": {"level": "WARNING"}},
 }
 
 # What operators may tune; seconds unless the name says otherwise.
