@@ -1,0 +1,1 @@
+"""What this system does per second on this machine, beside baselines of the same run."""

@@ -1,0 +1,83 @@
+"""Executions from submission to recorded end, through RabbitMQ and two worker processes."""
+
+import time
+from dataclasses import dataclass
+from typing import LiteralString
+
+from executions.benchmark import psycopg_cycle
+from executions.benchmark.figures import NothingMeasured
+from executions.benchmark.surroundings import PROCESSES, THREADS, Processes, wait_until
+from safety.sql import fetch, fetch_one
+
+HEAD_START_S = 2.0  # for processes to load and connect before the clock starts
+DRAIN_S = 60.0
+
+_STATE: LiteralString = """
+SELECT count(*)::int AS executions, count(*) FILTER (WHERE finished_at IS NULL)::int AS open,
+       count(*) FILTER (WHERE status = 'succeeded')::int AS succeeded,
+       coalesce(sum(succeeded_runs), 0)::int AS steps,
+       coalesce(extract(epoch FROM max(created_at)), 0)::float AS last_created,
+       coalesce(extract(epoch FROM max(finished_at)), 0)::float AS last_finished
+FROM opsc_execution WHERE name LIKE %(name)s || ' %%'
+"""
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """What came out of one measurement, per second. `submissions` is for the time of submitting alone."""
+
+    executions: float
+    steps: float
+    submissions: float
+    count: int
+    seconds: float
+
+
+def psycopg_cycles(processes: Processes, url: str, seconds: float) -> float:
+    """Cycles per second of the plain psycopg baseline."""
+    for statement in psycopg_cycle.TABLES.split(";\n"):
+        fetch(statement)  # type: ignore[arg-type]
+    start_at = time.time() + HEAD_START_S
+    running = [
+        processes.module("psycopg_cycle", url=url, start_at=start_at, seconds=seconds, threads=THREADS)
+        for _ in range(PROCESSES)
+    ]
+    done = sum(processes.result_of(process, seconds + 30)["cycles"] for process in running)
+    if not done:
+        raise NothingMeasured("the psycopg baseline completed no cycle")
+    return float(done / seconds)
+
+
+def executions(processes: Processes, name: str, *, steps: int, seconds: float) -> Throughput:
+    """Submit plans for so many seconds and wait until the last one has ended.
+
+    Raises:
+      NothingMeasured: Not every execution succeeded.
+    """
+    start_at = time.time() + HEAD_START_S
+    submitters = [
+        processes.module(
+            "submitting", name=name, steps=steps, start_at=start_at, seconds=seconds, threads=2
+        )
+        for _ in range(PROCESSES)
+    ]
+    submitted = sum(processes.result_of(process, seconds + 60)["submitted"] for process in submitters)
+    wait_until(lambda: _state(name)["open"] == 0, DRAIN_S, lambda: f"{_state(name)}")
+    state = _state(name)
+    if not submitted or state["succeeded"] != submitted or state["steps"] != submitted * steps:
+        raise NothingMeasured(f"{submitted} plans of {steps} steps were submitted, and this became of them: {state}")
+    took = state["last_finished"] - start_at
+    return Throughput(
+        executions=submitted / took,
+        steps=state["steps"] / took,
+        submissions=submitted / (state["last_created"] - start_at),
+        count=submitted,
+        seconds=took,
+    )
+
+
+def _state(name: str) -> dict[str, int | float]:
+    row = fetch_one(_STATE, {"name": name})
+    if row is None:
+        raise NothingMeasured("the database gave no answer")
+    return row
