@@ -191,3 +191,16 @@ def working(world: Any) -> Iterator[None]:
 
     with holding():
         yield
+
+
+@pytest.fixture
+def fleet(world: Any, rabbitmq: Vhost, tmp_path: Path) -> Iterator[Any]:
+    """Two worker processes and a scheduler on a real broker."""
+    from tests.fleet import Fleet
+
+    processes = Fleet(rabbitmq.url, tmp_path)
+    try:
+        processes.start()
+        yield processes
+    finally:
+        processes.stop()
