@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from uuid import UUID, uuid4
 
 from executions import control
 from executions.models import Asset, Execution, StepRun
@@ -15,11 +16,11 @@ from tests.services.openssh import Sshd
 from tests.world import World, events_of, output_of, runs_of, script, status_of, until, wait_step
 
 
-def over(execution_id) -> bool:
+def over(execution_id: UUID) -> bool:
     return Execution.objects.get(pk=execution_id).is_terminal
 
 
-def ssh_asset(world: World, sshd: Sshd, name: str, monkeypatch_env: dict[str, str] | None = None) -> Asset:
+def ssh_asset(world: World, sshd: Sshd, name: str) -> Asset:
     return Asset.objects.create(
         tenant=world.acme,
         name=name,
@@ -37,7 +38,6 @@ def test_three_steps_on_two_hosts_over_ssh_through_rabbitmq_and_two_workers(
 ) -> None:
     fleet = Fleet(rabbitmq.url, tmp_path)
     first, second = sshds(), sshds()
-    # Each host has its own key; one name serves both references only if they are the same, so use two.
     fleet.env |= {
         "OPSC_SECRET_ACME__SSH_KEY": first.private_key,
         "OPSC_SECRET_ACME__SSH_KEY_2": second.private_key,
@@ -109,7 +109,8 @@ def test_cancel_leaves_no_process_alive_in_any_generation_or_session(
     pids = tmp_path / "pids"
     text = f"""
     echo $$ >> {pids}
-    sh -c 'echo $$ >> {pids}; trap "" TERM; sh -c "echo \\$\\$ >> {pids}; sleep 300 & echo \\$! >> {pids}; wait" & wait' &
+    sh -c 'echo $$ >> {pids}; trap "" TERM
+           sh -c "echo \\$\\$ >> {pids}; sleep 300 & echo \\$! >> {pids}; wait" & wait' &
     setsid sh -c 'echo $$ >> {pids}; sleep 300' &
     sleep 300
     """
@@ -169,8 +170,6 @@ def test_a_worker_paused_beyond_its_lease_writes_nothing_when_it_comes_back(
 
 
 def test_a_forged_message_runs_nothing_and_harms_nothing(world: World, fleet: Fleet, rabbitmq) -> None:
-    from uuid import uuid4
-
     done = world.submit(wait_step())
     until(lambda: over(done.execution_id))
     finished_run = runs_of(done.execution_id)[0]

@@ -41,7 +41,9 @@ def test_steps_run_in_the_order_of_their_graph_and_their_output_is_kept(world: W
     assert work_until_over(done.execution_id) == "succeeded"
     assert [output_of(run) for run in runs_of(done.execution_id)] == ["one\n", "two\n", "three\n"]
     assert events_of(done.execution_id)[-1] == "execution.succeeded"
-    assert (now := progress(done.execution_id)) and now.percent == 100 and now.is_over
+    now = progress(done.execution_id)
+    assert now is not None
+    assert (now.percent, now.is_over) == (100, True)
     assert not AssetLease.objects.exists()
 
 
