@@ -1,0 +1,72 @@
+"""What this person can do to an execution now; the page offers nothing else."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser, User
+
+from executions.approvals import may_decide
+from executions.models import Execution, StepRun
+from executions.states import ExecutionStatus, StepStatus
+
+UNKNOWN_SHOWN = 20
+TARGETS_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Actions:
+    """Offers for one person. `cannot_decide`: why the approval is not theirs, empty when it is."""
+
+    execution: Execution
+    cancel: bool
+    retry: bool
+    retry_failed: bool
+    decide: bool
+    cannot_decide: str
+    unknown: list[StepRun]
+    targets: list[str]
+    more_targets: int
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to offer or to explain."""
+        offered = self.cancel or self.retry or self.retry_failed or self.decide
+        return bool(offered or self.cannot_decide or self.unknown)
+
+
+def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
+    """Ask each permission once, and only where the state allows the act."""
+    waits = execution.status == ExecutionStatus.PENDING_APPROVAL
+    over = execution.is_terminal
+    wanted = not over and execution.cancel_requested_at is None
+    retry = over and user.has_perm("executions.retry_execution", execution)
+    objection = may_decide(execution, user) if waits else ""
+    targets = _targets(execution, user)
+    return Actions(
+        execution=execution,
+        cancel=wanted and user.has_perm("executions.cancel_execution", execution),
+        retry=retry,
+        retry_failed=retry and 0 < execution.succeeded_runs < execution.total_runs,
+        decide=waits and not objection,
+        cannot_decide=objection,
+        unknown=_unknown(execution, user),
+        targets=targets[:TARGETS_SHOWN],
+        more_targets=max(0, len(targets) - TARGETS_SHOWN),
+    )
+
+
+def _unknown(execution: Execution, user: User | AnonymousUser) -> list[StepRun]:
+    if execution.status != ExecutionStatus.NEEDS_ATTENTION:
+        return []
+    if not user.has_perm("executions.resolve_execution", execution):
+        return []
+    found = StepRun.objects.visible_to(user).filter(execution_id=execution.pk, status=StepStatus.INTERRUPTED)
+    return list(found.select_related("step", "asset").order_by("position", "id")[:UNKNOWN_SHOWN])
+
+
+def _targets(execution: Execution, user: User | AnonymousUser) -> list[str]:
+    names = (
+        StepRun.objects.visible_to(user)
+        .filter(execution_id=execution.pk, asset__isnull=False)
+        .values_list("asset__name", flat=True)
+    )
+    return list(names.order_by("asset__name").distinct())

@@ -1,0 +1,87 @@
+"""Approvals: the queue of my tenants, approve and reject."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from executions import approvals
+from executions.models import Approval, Execution
+from executions.web.forms import ApproveForm, RejectForm
+from executions.web.refusals import shows_refusals
+
+QUEUE_SHOWN = 100
+
+
+@require_safe
+def queue(request: HttpRequest) -> HttpResponse:
+    """What waits for an approval, the most urgent first."""
+    if not request.user.has_perm("executions.view_execution"):
+        raise PermissionDenied("You are not a member of any tenant yet. A tenant admin can add you.")
+    waiting = Approval.objects.visible_to(request.user).filter(
+        status=Approval.Status.REQUESTED, expires_at__gt=Now()
+    )
+    rows = waiting.select_related("execution", "execution__requested_by", "tenant").defer("execution__plan")
+    shown = list(rows.order_by("expires_at")[: QUEUE_SHOWN + 1])
+    context = {
+        "approvals": [
+            (approval, approvals.may_decide(approval.execution, request.user))
+            for approval in shown[:QUEUE_SHOWN]
+        ],
+        "is_cut": len(shown) > QUEUE_SHOWN,
+        "limit": QUEUE_SHOWN,
+    }
+    return render(request, "executions/approvals.html", context)
+
+
+@require_POST
+@shows_refusals
+def approve(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    """Approve what the page showed; refused when it is something else by now."""
+    found = get_object_or_404(Execution.objects.visible_to(request.user), pk=execution_id)
+    if objection := approvals.may_decide(found, request.user):
+        raise PermissionDenied(objection)
+    form = ApproveForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "The approval form was damaged. Nothing was approved; look again.")
+        return redirect("executions:detail", execution_id=found.pk)
+    approvals.approve(
+        found.pk,
+        user=request.user,
+        approval_hash=form.cleaned_data["approval_hash"],
+        comment=form.cleaned_data["comment"],
+        signed_in_with=_signed_in_with(request),
+        address=request.META.get("REMOTE_ADDR") or None,
+    )
+    messages.success(request, "Approved. It is queued now.")
+    return redirect("executions:detail", execution_id=found.pk)
+
+
+@require_POST
+@shows_refusals
+def reject(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    """Refuse it for good."""
+    found = get_object_or_404(Execution.objects.visible_to(request.user), pk=execution_id)
+    if objection := approvals.may_decide(found, request.user):
+        raise PermissionDenied(objection)
+    form = RejectForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Say why you reject it: the requester needs to know. Nothing was changed.")
+        return redirect("executions:detail", execution_id=found.pk)
+    approvals.reject(
+        found.pk,
+        user=request.user,
+        comment=form.cleaned_data["comment"],
+        signed_in_with=_signed_in_with(request),
+        address=request.META.get("REMOTE_ADDR") or None,
+    )
+    messages.success(request, "Rejected. It will not run.")
+    return redirect("executions:detail", execution_id=found.pk)
+
+
+def _signed_in_with(request: HttpRequest) -> str:
+    return str(request.session.get("signed_in_with", "password"))

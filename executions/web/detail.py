@@ -1,0 +1,149 @@
+"""The page of one execution, and the parts of it that follow the run."""
+
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_safe
+
+from executions.models import Approval, Asset, Event, Execution
+from executions.web.actions import actions_for
+from executions.web.matrix import chosen_run, matrix_of
+from executions.web.output import output_of
+from executions.web.permission import require
+from executions.web.telling import elapsed_s, sentence
+from safety.models import AssetLease
+
+EVENTS_SHOWN = 30
+DIGEST_BYTES = 6
+# The parts that follow the run, each a template and the id of an element of the page.
+PARTS = ("head", "matrix", "output", "records", "actions")
+EMPTY_DIGEST = "-"
+_CSRF_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"')
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which step run, attempt and page the person looks at; part of every address of the page."""
+
+    run: str
+    attempt: str
+    after: str
+    only_trouble: bool
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> "Choice":
+        query = request.GET
+        return cls(
+            query.get("run", ""),
+            query.get("attempt", ""),
+            query.get("after", ""),
+            query.get("show") == "trouble",
+        )
+
+    @property
+    def query(self) -> str:
+        """The choice as the query of an address."""
+        given = {"run": self.run, "attempt": self.attempt, "after": self.after}
+        given["show"] = "trouble" if self.only_trouble else ""
+        return urlencode({name: value for name, value in given.items() if value})
+
+
+@require_safe
+def execution(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    """Everything about one execution."""
+    found = _visible(request, execution_id)
+    choice = Choice.of(request)
+    parts = _rendered(request, found, choice)
+    context = {
+        "execution": found,
+        "parts": parts,
+        "choice": choice,
+        "seen": ".".join(_digest(html) for html in parts.values()),
+    }
+    return render(request, "executions/detail.html", context)
+
+
+@require_safe
+def live(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    """The parts that differ from those that the page has (`seen`); 204 when none does.
+
+    Parts that did not change stay as they are, so that nothing a person reads, marks or types is disturbed.
+    """
+    found = _visible(request, execution_id)
+    choice = Choice.of(request)
+    parts = _rendered(request, found, choice)
+    seen = request.GET.get("seen", "").split(".")
+    before = dict(zip(PARTS, seen + [EMPTY_DIGEST] * len(PARTS), strict=False))
+    digests = {name: _digest(html) for name, html in parts.items()}
+    changed = {name: html for name, html in parts.items() if digests[name] != before[name]}
+    if not changed:
+        return HttpResponse(status=204)
+    context = {
+        "execution": found,
+        "choice": choice,
+        "changed": changed,
+        "seen": ".".join(digests.values()),
+    }
+    return render(request, "executions/live.html", context)
+
+
+@require_safe
+def plan(request: HttpRequest, execution_id: UUID) -> HttpResponse:
+    """The frozen plan as it was approved and runs."""
+    found = get_object_or_404(Execution.objects.visible_to(request.user), pk=execution_id)
+    require(request, "executions.view_execution", found)
+    return render(request, "executions/plan.html", {"execution": found})
+
+
+def _visible(request: HttpRequest, execution_id: UUID) -> Execution:
+    rows = Execution.objects.visible_to(request.user).defer("plan")
+    found = get_object_or_404(rows.select_related("requested_by", "tenant"), pk=execution_id)
+    require(request, "executions.view_execution", found)
+    return found
+
+
+def _rendered(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, str]:
+    """Each part as HTML."""
+    approval = Approval.objects.visible_to(request.user).filter(execution_id=found.pk)
+    decision = approval.select_related("decided_by").first()
+    chosen = chosen_run(found, request.user, choice.run)
+    matrix = matrix_of(
+        found, request.user, chosen=chosen, cursor=choice.after, only_trouble=choice.only_trouble
+    )
+    context: dict[str, Any] = {
+        "execution": found,
+        "choice": choice,
+        "approval": decision,
+        "sentence": sentence(found, decision),
+        "elapsed_s": elapsed_s(found.started_at, found.finished_at),
+        "matrix": matrix,
+        "output": output_of(chosen, choice.attempt) if chosen else None,
+        "events": _events(request, found),
+        "leases": _leases(request, found),
+        "actions": actions_for(found, request.user),
+    }
+    return {name: render_to_string(f"executions/part_{name}.html", context, request) for name in PARTS}
+
+
+def _events(request: HttpRequest, found: Execution) -> list[Event]:
+    rows = Event.objects.visible_to(request.user).filter(execution_id=found.pk)
+    return list(rows.select_related("step_run__step", "step_run__asset").order_by("-id")[:EVENTS_SHOWN])
+
+
+def _leases(request: HttpRequest, found: Execution) -> list[tuple[str, AssetLease]]:
+    held = list(AssetLease.objects.filter(execution_id=found.pk, tenant_id=found.tenant_id)[:100])
+    assets = Asset.objects.visible_to(request.user).in_bulk([lease.asset_id for lease in held])
+    named = ((assets[lease.asset_id].name, lease) for lease in held if lease.asset_id in assets)
+    return sorted(named, key=lambda pair: pair[0])
+
+
+def _digest(html: str) -> str:
+    """What the part says; the CSRF token in it is written differently each time."""
+    return blake2b(_CSRF_TOKEN.sub("", html).encode(), digest_size=DIGEST_BYTES).hexdigest()

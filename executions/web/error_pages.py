@@ -1,0 +1,26 @@
+"""The pages for requests that cannot be answered: they say what happened and what to do."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: the request makes no sense."""
+    return render(request, "400.html", {"reason": _said(exception)}, status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403: the person's role does not allow it."""
+    return render(request, "403.html", {"reason": _said(exception)}, status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: nothing there, or nothing that this person may see; the two look the same."""
+    del exception
+    return render(request, "404.html", status=404)
+
+
+def _said(exception: Exception) -> str:
+    """Only what our own code wrote for people: a sentence."""
+    text = str(exception)
+    return text if text.endswith(".") and len(text) < 400 else ""

@@ -1,0 +1,128 @@
+"""From a pasted plan by way of a preview to a run; nothing is stored before the confirmation."""
+
+from dataclasses import dataclass
+from itertools import chain
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from executions import submission
+from executions.models import Asset, Execution
+from executions.plans import FrozenPlan, FrozenStep, PlanInvalid, PlanProblem
+from executions.web.forms import ConfirmForm, PlanForm
+from executions.web.permission import require
+from executions.web.refusals import shows_refusals
+from executions.web.running import begin
+from safety.models import AssetLease, Tenant
+from safety.rbac import ROLES_BY_ACTION
+
+TARGETS_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class PreviewStep:
+    """A step with the names of what it acts on."""
+
+    step: FrozenStep
+    waits_for: str
+    targets: list[str]
+    more: int
+
+
+@require_safe
+def write(request: HttpRequest) -> HttpResponse:
+    """The form for a plan."""
+    form = PlanForm(request.user)
+    if not form.can_submit:
+        raise PermissionDenied("Your role may not submit plans. A tenant admin can change your role.")
+    return render(request, "executions/new.html", {"form": form})
+
+
+@require_POST
+@shows_refusals
+def preview(request: HttpRequest) -> HttpResponse:
+    """What the plan would do, or what is wrong with it and where."""
+    form = PlanForm(request.user, request.POST)
+    if not form.is_valid():
+        return render(request, "executions/new.html", {"form": form}, status=400)
+    if "edit" in request.POST:
+        return render(request, "executions/new.html", {"form": form})
+    tenant = form.cleaned_data["tenant"]
+    require(request, "executions.submit_execution", tenant)
+    try:
+        frozen = submission.preview(form.cleaned_data["plan"], tenant=tenant)
+    except PlanInvalid as invalid:
+        return _with_problems(request, form, invalid.problems)
+    return _shown(request, form, frozen, status=200)
+
+
+@require_POST
+@shows_refusals
+def confirm(request: HttpRequest) -> HttpResponse:
+    """Store and run what the preview showed; show it again when the same plan means something else by now."""
+    form = ConfirmForm(request.user, request.POST)
+    if not form.is_valid():
+        return render(request, "executions/new.html", {"form": form}, status=400)
+    tenant, raw = form.cleaned_data["tenant"], form.cleaned_data["plan"]
+    require(request, "executions.submit_execution", tenant)
+    try:
+        frozen = submission.preview(raw, tenant=tenant)
+        if frozen.approval_hash != form.cleaned_data["seen_hash"]:
+            return _shown(request, form, frozen, status=409)
+        submitted = submission.submit(
+            raw, user=request.user, tenant=tenant, confirmed=True, again=form.cleaned_data["again"]
+        )
+    except PlanInvalid as invalid:
+        return _with_problems(request, form, invalid.problems)
+    begin(submitted)
+    if not submitted.created:
+        messages.info(
+            request,
+            "You ran the same plan before, and this is that run; no new one was made. "
+            "To run it once more, tick 'run it again' in the preview.",
+        )
+    return redirect("executions:detail", execution_id=submitted.execution_id)
+
+
+def _with_problems(request: HttpRequest, form: PlanForm, problems: list[PlanProblem]) -> HttpResponse:
+    return render(request, "executions/new.html", {"form": form, "problems": problems}, status=400)
+
+
+def _shown(request: HttpRequest, form: PlanForm, frozen: FrozenPlan, *, status: int) -> HttpResponse:
+    tenant = form.cleaned_data["tenant"]
+    form.fields["plan"].widget.attrs["readonly"] = True
+    ids = {target for step in frozen.steps for target in step.targets if target}
+    names = dict(Asset.objects.visible_to(request.user).filter(pk__in=ids).values_list("pk", "name"))
+    context = {
+        "form": form,
+        "tenant": tenant,
+        "frozen": frozen,
+        "steps": [_step(frozen, step, names) for step in frozen.steps],
+        "target_count": len(ids),
+        "held": _held(request, frozen, tenant, names),
+        "roles": sorted(role.label for role in ROLES_BY_ACTION[frozen.action_class]),
+        "is_changed": status == 409,
+    }
+    return render(request, "executions/preview.html", context, status=status)
+
+
+def _step(frozen: FrozenPlan, step: FrozenStep, names: dict[object, str]) -> PreviewStep:
+    targets = sorted(names.get(target, "?") for target in step.targets if target)
+    before = (frozen.steps[position].name for position in step.depends_on)
+    return PreviewStep(step, ", ".join(before), targets[:TARGETS_SHOWN], max(0, len(targets) - TARGETS_SHOWN))
+
+
+def _held(
+    request: HttpRequest, frozen: FrozenPlan, tenant: Tenant, names: dict[object, str]
+) -> list[tuple[str, Execution]]:
+    """Assets that another execution holds now: the run would wait for them."""
+    leases = AssetLease.objects.filter(asset_id__in=frozen.changes_assets, tenant_id=tenant.pk)
+    held = dict(leases.values_list("asset_id", "execution_id"))
+    holders = Execution.objects.visible_to(request.user).defer("plan").in_bulk(list(held.values()))
+    pairs = ((asset, holders.get(holder)) for asset, holder in held.items())
+    return sorted(
+        chain((names.get(asset, "?"), holder) for asset, holder in pairs if holder), key=lambda p: p[0]
+    )

@@ -1,0 +1,41 @@
+"""Turns a refusal of the domain into a page that says what happened and what to do."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from executions.errors import Conflict, NotAllowed, NotFound, Refused
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def shows_refusals(view: View[P]) -> View[P]:
+    """Answer NotFound with 404, NotAllowed with 403, Conflict with 409 and any other refusal with 400."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except NotFound as refusal:
+            raise Http404(str(refusal)) from refusal
+        except NotAllowed as refusal:
+            raise PermissionDenied(_sentence(refusal)) from refusal
+        except Refused as refusal:
+            status = 409 if isinstance(refusal, Conflict) else 400
+            return _page(request, refusal, status, kwargs)
+
+    return wrapped
+
+
+def _page(request: HttpRequest, refusal: Refused, status: int, where: dict[str, Any]) -> HttpResponse:
+    context = {"refusal": refusal, "execution_id": where.get("execution_id")}
+    return render(request, "409.html" if status == 409 else "refused.html", context, status=status)
+
+
+def _sentence(refusal: Refused) -> str:
+    return f"{refusal} {refusal.hint}".strip()

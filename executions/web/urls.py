@@ -1,0 +1,37 @@
+"""The addresses of the pages."""
+
+from django.urls import path
+from django.views.generic.base import RedirectView
+
+from executions.web import (
+    approvals,
+    changes,
+    dead_letters,
+    detail,
+    events,
+    listing,
+    new_run,
+    output,
+)
+
+app_name = "executions"
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="executions:list"), name="home"),
+    path("executions/", listing.executions, name="list"),
+    path("executions/new/", new_run.write, name="new"),
+    path("executions/new/preview/", new_run.preview, name="preview"),
+    path("executions/new/confirm/", new_run.confirm, name="confirm"),
+    path("executions/<uuid:execution_id>/", detail.execution, name="detail"),
+    path("executions/<uuid:execution_id>/live/", detail.live, name="live"),
+    path("executions/<uuid:execution_id>/plan/", detail.plan, name="plan"),
+    path("executions/<uuid:execution_id>/events/", events.events, name="events"),
+    path("executions/<uuid:execution_id>/cancel/", changes.cancel, name="cancel"),
+    path("executions/<uuid:execution_id>/retry/", changes.retry, name="retry"),
+    path("executions/<uuid:execution_id>/approve/", approvals.approve, name="approve"),
+    path("executions/<uuid:execution_id>/reject/", approvals.reject, name="reject"),
+    path("step-runs/<uuid:step_run_id>/resolve/", changes.resolve, name="resolve"),
+    path("step-runs/<uuid:step_run_id>/output.txt", output.download, name="output"),
+    path("approvals/", approvals.queue, name="approvals"),
+    path("dead-letters/", dead_letters.dead_letters, name="dead_letters"),
+]
