@@ -54,9 +54,7 @@ def cycles(url: str, start_at: float, seconds: float, counts: list[int]) -> None
 def main(url: str, start_at: float, seconds: float, threads: int) -> None:
     """Print how many cycles were completed."""
     counts: list[int] = []
-    running = [
-        threading.Thread(target=cycles, args=(url, start_at, seconds, counts)) for _ in range(threads)
-    ]
+    running = [threading.Thread(target=cycles, args=(url, start_at, seconds, counts)) for _ in range(threads)]
     for thread in running:
         thread.start()
     for thread in running:

@@ -145,7 +145,7 @@ class Processes:
         lane = f"--lane=fast,medium,long:{THREADS}"
         workers = [self.manage("worker", lane) for _ in range(PROCESSES)]
         alive = Worker.objects.filter(state=Worker.State.ACTIVE)
-        wait_until(lambda: alive.count() >= PROCESSES, START_S, lambda: self.last_words())
+        wait_until(lambda: alive.count() >= PROCESSES, START_S, self.last_words)
         return workers
 
     def last_words(self) -> str:

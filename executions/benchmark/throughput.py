@@ -36,7 +36,7 @@ class Throughput:
 def psycopg_cycles(processes: Processes, url: str, seconds: float) -> float:
     """Cycles per second of the plain psycopg baseline."""
     for statement in psycopg_cycle.TABLES.split(";\n"):
-        fetch(statement)  # type: ignore[arg-type]
+        fetch(statement)
     start_at = time.time() + HEAD_START_S
     running = [
         processes.module("psycopg_cycle", url=url, start_at=start_at, seconds=seconds, threads=THREADS)
@@ -56,16 +56,16 @@ def executions(processes: Processes, name: str, *, steps: int, seconds: float) -
     """
     start_at = time.time() + HEAD_START_S
     submitters = [
-        processes.module(
-            "submitting", name=name, steps=steps, start_at=start_at, seconds=seconds, threads=2
-        )
+        processes.module("submitting", name=name, steps=steps, start_at=start_at, seconds=seconds, threads=2)
         for _ in range(PROCESSES)
     ]
     submitted = sum(processes.result_of(process, seconds + 60)["submitted"] for process in submitters)
     wait_until(lambda: _state(name)["open"] == 0, DRAIN_S, lambda: f"{_state(name)}")
     state = _state(name)
     if not submitted or state["succeeded"] != submitted or state["steps"] != submitted * steps:
-        raise NothingMeasured(f"{submitted} plans of {steps} steps were submitted, and this became of them: {state}")
+        raise NothingMeasured(
+            f"{submitted} plans of {steps} steps were submitted, and this became of them: {state}"
+        )
     took = state["last_finished"] - start_at
     return Throughput(
         executions=submitted / took,

@@ -1,0 +1,86 @@
+"""An execution as data: what `--json` prints and what the tables are made of."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from executions.models import Approval, Execution, OutputChunk, StepRun
+
+COUNTED = ("succeeded", "failed", "timed_out", "cancelled", "skipped", "interrupted")
+
+
+def describe(execution: Execution, *, output: bool = False) -> dict[str, Any]:
+    """Everything about the execution as plain data; `output` adds what its steps said, masked as stored."""
+    approval = Approval.objects.filter(execution=execution).select_related("decided_by").first()
+    return {
+        "id": execution.pk,
+        "name": execution.name,
+        "status": execution.status,
+        "status_reason": execution.status_reason,
+        "mode": execution.mode,
+        "sla": execution.sla,
+        "action_class": execution.action_class,
+        "environment": execution.environment,
+        "tenant": execution.tenant.slug,
+        "requested_by": execution.requested_by.get_username(),
+        "retry_of": execution.retry_of_id,
+        "plan_hash": execution.plan_hash,
+        "approval": {
+            "level": execution.approval_level,
+            "hash": execution.approval_hash,
+            "status": approval.status if approval else None,
+            "decided_by": approval.decided_by.get_username() if approval and approval.decided_by else None,
+        },
+        "created_at": _moment(execution.created_at),
+        "started_at": _moment(execution.started_at),
+        "finished_at": _moment(execution.finished_at),
+        "elapsed_s": _seconds(execution),
+        "progress": {"percent": execution.percent, "total": execution.total_runs, "open": execution.open_runs}
+        | {name: getattr(execution, f"{name}_runs") for name in COUNTED},
+        "steps": [_step_run(run, output=output) for run in step_runs(execution)],
+    }
+
+
+def step_runs(execution: Execution) -> Iterator[StepRun]:
+    """Its step runs in the order of the plan."""
+    rows = StepRun.objects.filter(execution=execution).select_related("step", "asset")
+    return rows.order_by("position", "asset__name", "pk").iterator(chunk_size=500)
+
+
+def output_of(run: StepRun) -> Iterator[tuple[str, str]]:
+    """(stream, masked text) of the last attempt, in order."""
+    chunks = OutputChunk.objects.filter(step_run=run, attempt=run.attempt).order_by("sequence")
+    return chunks.values_list("stream", "text").iterator(chunk_size=100)
+
+
+def _step_run(run: StepRun, *, output: bool) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "id": run.pk,
+        "step": run.step.key,
+        "name": run.step.name,
+        "kind": run.step.kind,
+        "target": run.asset.name if run.asset else None,
+        "status": run.status,
+        "attempt": run.attempt,
+        "exit_code": run.exit_code,
+        "category": run.category,
+        "detail": run.detail,
+        "waiting_for": run.waiting_for,
+        "stop_confirmed": run.stop_confirmed,
+        "started_at": _moment(run.started_at),
+        "finished_at": _moment(run.finished_at),
+        "elapsed_s": _seconds(run),
+        "summary": run.summary,
+    }
+    if output:
+        described["output"] = [{"stream": stream, "text": text} for stream, text in output_of(run)]
+    return described
+
+
+def _seconds(timed: Execution | StepRun) -> float | None:
+    if timed.started_at is None or timed.finished_at is None:
+        return None
+    return round((timed.finished_at - timed.started_at).total_seconds(), 3)
+
+
+def _moment(at: Any) -> str | None:
+    return at.isoformat() if at else None

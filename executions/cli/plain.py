@@ -1,0 +1,24 @@
+"""Text from elsewhere, made harmless for a terminal."""
+
+import re
+
+# ECMA-48 sequences, device and title strings, and every control but tab and line feed; then the characters that
+# turn the direction of text or are not seen.
+_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]{0,4096}(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def plain(text: str) -> str:
+    """The text without terminal sequences; a carriage return ends the line, other controls become `\ufffd`."""
+    text = _SEQUENCE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROL.sub("\ufffd", text)
+
+
+def one_line(text: str, longest: int) -> str:
+    """The text in one line of at most `longest` characters."""
+    line = " ".join(plain(text).split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"

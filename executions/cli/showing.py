@@ -1,0 +1,112 @@
+"""An execution as lines and tables for people."""
+
+from itertools import islice
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from executions.cli.describing import output_of, step_runs
+from executions.cli.plain import one_line, plain
+from executions.models import Execution, StepRun
+from executions.states import StepStatus
+
+MOST_ROWS = 500
+MOST_SAID = 100  # characters of a step's last line
+COLOURS = {
+    "succeeded": "green",
+    "failed": "red",
+    "timed_out": "red",
+    "partial": "yellow",
+    "cancelled": "yellow",
+    "needs_attention": "magenta",
+    "interrupted": "magenta",
+    "running": "cyan",
+}
+
+
+def show_header(console: Console, execution: Execution) -> None:
+    """What it is, where it stands, and why."""
+    title = Text(f"{one_line(execution.name, 200)}  ")
+    title.append(execution.get_status_display(), style=COLOURS.get(execution.status, ""))
+    console.print(title)
+    for label, value in _facts(execution):
+        console.print(Text(f"  {label:<13}{value}"), soft_wrap=True)
+
+
+def show_steps(console: Console, execution: Execution) -> None:
+    """One row for each step run, with what it said last."""
+    table = Table(box=None, pad_edge=False, header_style="dim", show_edge=False)
+    for heading in ("step", "target", "state", "attempt", "seconds", "exit", "says"):
+        table.add_column(
+            heading, overflow="fold", justify="right" if heading in ("attempt", "seconds", "exit") else "left"
+        )
+    runs = step_runs(execution)
+    for run in islice(runs, MOST_ROWS):
+        table.add_row(*_cells(run))
+    console.print(table)
+    if next(runs, None) is not None:
+        console.print(Text(f"… {execution.total_runs - MOST_ROWS} more step runs; --json gives all of them"))
+
+
+def show_output(console: Console, execution: Execution) -> None:
+    """What every step run said, as stored: masked, and without terminal sequences."""
+    for run in step_runs(execution):
+        head = f"── {run.step.key}" + (f" on {one_line(run.asset.name, 80)}" if run.asset else "")
+        console.print(Text(f"{head} · attempt {run.attempt} · {run.pk}", style="dim"), soft_wrap=True)
+        said = "".join(text for _, text in output_of(run))
+        if said:
+            console.print(Text(plain(said).rstrip("\n")), soft_wrap=True)
+
+
+def _facts(execution: Execution) -> list[tuple[str, str]]:
+    ended = execution.finished_at and execution.started_at
+    took = f"{(execution.finished_at - execution.started_at).total_seconds():.1f} s" if ended else ""  # type: ignore[operator]
+    facts = [
+        ("id", str(execution.pk)),
+        ("reason", one_line(execution.status_reason, 500)),
+        ("requested by", f"{execution.requested_by.get_username()} for {execution.tenant.slug}"),
+        (
+            "runs as",
+            f"{execution.mode}, {execution.sla}, {execution.action_class} in {execution.environment}",
+        ),
+        (
+            "approval",
+            f"level {execution.approval_level}, {execution.approval_hash[:12]}"
+            if execution.approval_level
+            else "",
+        ),
+        ("retry of", str(execution.retry_of_id or "")),
+        ("done", f"{execution.total_runs - execution.open_runs} of {execution.total_runs} step runs"),
+        ("took", took),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _cells(run: StepRun) -> tuple[Text, ...]:
+    took = ""
+    if run.started_at and run.finished_at:
+        took = f"{(run.finished_at - run.started_at).total_seconds():.2f}"
+    texts: list[Any] = [
+        run.step.key,
+        run.asset.name if run.asset else "",
+        None,
+        run.attempt or "",
+        took,
+        "" if run.exit_code is None else run.exit_code,
+        _says(run),
+    ]
+    cells = [Text(one_line(str(text), MOST_SAID)) for text in texts]
+    cells[2] = Text(run.get_status_display(), style=COLOURS.get(run.status, ""))
+    return tuple(cells)
+
+
+def _says(run: StepRun) -> str:
+    """Why it waits or did not succeed; else the last line that it printed."""
+    if run.waiting_for and run.status in (StepStatus.READY, StepStatus.RETRYING):
+        return f"waiting for {run.waiting_for}"
+    if run.status != StepStatus.SUCCEEDED and run.detail:
+        return run.detail
+    lines = plain(run.summary).strip().splitlines()
+    return lines[-1] if lines else run.detail
