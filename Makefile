@@ -22,7 +22,8 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS ?= 1
 endif
 export DJANGO_SETTINGS_MODULE := opsconductor.settings
-unexport VIRTUAL_ENV
+export UV_COMPILE_BYTECODE := 1
+unexport VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 help:  ## This list
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
