@@ -17,8 +17,9 @@ class Signals:
         self._arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
         for number in numbers:
             signal.signal(number, self._arrive)
-        # Not SIG_IGN, which every program that a step starts would inherit.
-        signal.signal(signal.SIGHUP, _do_nothing)
+        if signal.SIGHUP not in numbers:
+            # Not SIG_IGN, which every program that a step starts would inherit.
+            signal.signal(signal.SIGHUP, _do_nothing)
 
     def next(self, timeout_s: float | None = None) -> int | None:
         """The next signal, or None when none came within so many seconds (None: wait for ever)."""

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from executions.fleet import lanes
 from executions.fleet.crew import HAND_OVER_S
+from executions.fleet.parent import Parent
 from executions.fleet.signals import Signals
 
 logger = logging.getLogger(__name__)
@@ -48,9 +49,13 @@ class _Child:
 class Supervisor:
     """Runs in the main thread of its process, and waits for signals there."""
 
-    def __init__(self, workers: int, threads: int, on_change: Callable[[Change], None]) -> None:
+    def __init__(
+        self, workers: int, threads: int, on_change: Callable[[Change], None], parent: int = 0
+    ) -> None:
+        """`parent` is the pid of the process with which the fleet is to end; 0 when it stands alone."""
         self._children = [_Child(place) for place in range(workers)]
         self._threads = threads
+        self._parent_pid = parent
         self._on_change = on_change
 
     def run(self) -> int:
@@ -59,8 +64,8 @@ class Supervisor:
         Returns: 0 when every child ended by itself with nothing left running, else 1.
         """
         signals = Signals(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-        asked = False
-        while not asked:
+        parent, asked = Parent(self._parent_pid), False
+        while not asked and not parent.is_gone:
             for child in self._children:
                 self._look_after(child)
             asked = signals.next(LOOK_S) in (signal.SIGTERM, signal.SIGINT)
@@ -88,7 +93,7 @@ class Supervisor:
                 str(settings.BASE_DIR / "manage.py"),
                 "worker",
                 *(f"--lane={lane}" for lane in of_child),
-                f"--supervisor={os.getpid()}",
+                f"--parent={os.getpid()}",
             ],
             stdin=subprocess.DEVNULL,
             start_new_session=True,

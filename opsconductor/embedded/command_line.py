@@ -1,5 +1,6 @@
 """Management commands that find their database running, also where no server was set up."""
 
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -27,6 +28,10 @@ WITHOUT_DATABASE = {
 
 def run(argv: list[str]) -> None:
     """Run one management command; the embedded PostgreSQL is up for as long as it needs it."""
+    if argv[1:2] == ["up"]:
+        os.environ.setdefault(
+            "OPSC_HTTPS", "0"
+        )  # it serves this machine's browser without a proxy that encrypts
     if not needs_embedded_database(argv):
         execute_from_command_line(argv)
         return

@@ -35,12 +35,16 @@ class Command(BaseCommand):
             default=settings.OPSC["WORKER_THREADS"],
             help="steps that one process runs at a time (default %(default)s)",
         )
+        parser.add_argument(
+            "--parent", type=int, default=0, metavar="PID", help="the process with which the fleet ends"
+        )
         parser.add_argument("--json", action="store_true", help="a line for each process that starts or ends")
 
-    def handle(self, *, workers: int, threads: int, json: bool, **_options: object) -> None:
+    def handle(self, *, workers: int, threads: int, parent: int, json: bool, **_options: object) -> None:
         if not settings.RABBITMQ_URL:
             raise CommandError(NO_BROKER, returncode=CANNOT_GO_ON)
-        sys.exit(Supervisor(workers, threads, on_change=self._print if json else _keep_quiet).run())
+        on_change = self._print if json else _keep_quiet
+        sys.exit(Supervisor(workers, threads, on_change, parent).run())
 
     def _print(self, change: Change) -> None:
         self.stdout.write(json.dumps({"at": timezone.now().isoformat()} | dataclasses.asdict(change)))

@@ -31,18 +31,18 @@ class Command(BaseCommand):
             help="queues and the threads that serve them; may be repeated (default: all queues in two lanes)",
         )
         parser.add_argument(
-            "--supervisor",
+            "--parent",
             type=int,
             default=0,
             metavar="PID",
-            help="the parent process with which this one ends",
+            help="the process with which this one ends",
         )
 
-    def handle(self, *, lane: list[lanes.Lane] | None, supervisor: int, **_options: object) -> None:
+    def handle(self, *, lane: list[lanes.Lane] | None, parent: int, **_options: object) -> None:
         if not settings.RABBITMQ_URL:
             raise CommandError(NO_BROKER, returncode=CANNOT_GO_ON)
         alone = lanes.of_process(0, 1, settings.OPSC["WORKER_THREADS"])
-        code = WorkerProcess(lane or alone, supervisor=supervisor).run()
+        code = WorkerProcess(lane or alone, parent=parent).run()
         if code == CLEAN:
             return
         logging.shutdown()
