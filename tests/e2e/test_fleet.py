@@ -159,6 +159,13 @@ def test_a_worker_without_its_database_says_so_and_ends(programs: Fleet) -> None
     assert "the database does not answer" in worker.log.read_text()
 
 
+def test_a_worker_does_not_begin_on_tables_of_another_version(programs: Fleet) -> None:
+    programs.env["DATABASE_URL"] = programs.env["DATABASE_URL"].rsplit("/", 1)[0] + "/postgres"  # has none
+    worker = programs.add_worker()
+    assert worker.process.wait(20) == 3
+    assert "the database is older than this version" in worker.log.read_text()
+
+
 def test_a_fleet_without_a_broker_is_refused(programs: Fleet) -> None:
     programs.env["RABBITMQ_URL"] = ""
     fleet = programs.add("fleet")

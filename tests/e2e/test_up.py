@@ -13,7 +13,7 @@ import requests
 
 from opsconductor.embedded.processes import command_line, working_in
 from tests.fleet import ROOT, Fleet
-from tests.services.processes import Owned
+from tests.services.processes import Owned, free_port, listens
 from tests.services.rabbitmq import Vhost
 from tests.world import World, script, status_of, until
 
@@ -107,3 +107,20 @@ def test_with_a_broker_it_has_a_fleet_that_ends_with_it_even_by_sigkill(
 
     os.kill(process.pid, signal.SIGKILL)
     until(lambda: not any(command_line(pid) for pid in (*fleet, *workers)))
+
+
+def test_web_serves_pages_by_several_processes_until_it_is_told_to_stop(
+    world: World, rabbitmq: Vhost, tmp_path: Path
+) -> None:
+    port = free_port()
+    programs = Fleet(rabbitmq.url, tmp_path)
+    try:
+        web = programs.add("web", f"--port={port}", "--workers=2")
+        web.wait_until(lambda: listens(port), timeout_s=30)
+        answer = requests.get(f"http://127.0.0.1:{port}/", timeout=20)
+        assert (answer.status_code, "server" in answer.headers) == (200, False)
+        web.process.send_signal(signal.SIGTERM)
+        assert web.process.wait(15) == 0
+    finally:
+        programs.stop()
+    assert "Traceback" not in programs.logs()
