@@ -31,8 +31,8 @@ def a_tenant(slug: str = "acme") -> Tenant:
 
 
 def a_person(name: str, role: Role | str = "", *, tenant: Tenant | None = None, **more: Any) -> User:
-    """A user whose password is PASSWORD, with a membership when there is a role."""
-    user = User.objects.create_user(name, password=PASSWORD, **more)
+    """A user, with a membership when there is a role; without a password, which takes long to hash."""
+    user = User.objects.create_user(name, **more)
     if role:
         Membership.objects.create(tenant=tenant or a_tenant(), user=user, role=role)
     return user

@@ -112,21 +112,18 @@ def _applied(style: Style, parameters: str) -> Style:
             style = replace(style, **dict.fromkeys(_FLAGS_OFF[number], False))
         elif number in (38, 48):
             colour = _extended(numbers)
-            style = replace(style, **{"foreground" if number == 38 else "background": colour})
+            style = replace(style, foreground=colour) if number == 38 else replace(style, background=colour)
         else:
             style = _coloured(style, number)
     return style
 
 
 def _coloured(style: Style, number: int) -> Style:
-    for first, offset, field in (
-        (30, 0, "foreground"),
-        (90, 8, "foreground"),
-        (40, 0, "background"),
-        (100, 8, "background"),
-    ):
+    for first, offset in ((30, 0), (90, 8)):
         if first <= number < first + 8:
-            return replace(style, **{field: number - first + offset})
+            return replace(style, foreground=number - first + offset)
+        if first + 10 <= number < first + 18:
+            return replace(style, background=number - first - 10 + offset)
     if number == 39:
         return replace(style, foreground=None)
     return replace(style, background=None) if number == 49 else style

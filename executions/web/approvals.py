@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from executions import approvals
 from executions.models import Approval, Execution
 from executions.web.forms import ApproveForm, RejectForm
+from executions.web.permission import person
 from executions.web.refusals import shows_refusals
 
 QUEUE_SHOWN = 100
@@ -51,7 +52,7 @@ def approve(request: HttpRequest, execution_id: UUID) -> HttpResponse:
         return redirect("executions:detail", execution_id=found.pk)
     approvals.approve(
         found.pk,
-        user=request.user,
+        user=person(request),
         approval_hash=form.cleaned_data["approval_hash"],
         comment=form.cleaned_data["comment"],
         signed_in_with=_signed_in_with(request),
@@ -74,7 +75,7 @@ def reject(request: HttpRequest, execution_id: UUID) -> HttpResponse:
         return redirect("executions:detail", execution_id=found.pk)
     approvals.reject(
         found.pk,
-        user=request.user,
+        user=person(request),
         comment=form.cleaned_data["comment"],
         signed_in_with=_signed_in_with(request),
         address=request.META.get("REMOTE_ADDR") or None,

@@ -11,7 +11,7 @@ from executions import control, resolution
 from executions.models import Execution, StepRun
 from executions.plans import PlanInvalid
 from executions.web.forms import ReasonForm, ResolveForm, RetryForm
-from executions.web.permission import require
+from executions.web.permission import person, require
 from executions.web.refusals import shows_refusals
 from executions.web.running import begin
 
@@ -32,7 +32,7 @@ def cancel(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     form = ReasonForm(request.POST)
     if not form.is_valid():
         return _back(request, found, "A reason of at most 300 characters is needed to cancel.")
-    control.request_cancel(found.pk, user=request.user, reason=form.cleaned_data["reason"])
+    control.request_cancel(found.pk, user=person(request), reason=form.cleaned_data["reason"])
     messages.success(request, "Cancel was asked. What has not begun will not begin; what runs is ended.")
     return redirect("executions:detail", execution_id=found.pk)
 
@@ -48,7 +48,7 @@ def retry(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     try:
         submitted = control.retry(
             found.pk,
-            user=request.user,
+            user=person(request),
             failed_only=form.cleaned_data["failed_only"],
             confirmed=form.cleaned_data["confirmed"],
         )
@@ -70,7 +70,7 @@ def resolve(request: HttpRequest, step_run_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return _back(request, run.execution, "Choose what happened, and say how you know it.")
     decision = form.cleaned_data["decision"]
-    resolution.resolve(run.pk, user=request.user, decision=decision, reason=form.cleaned_data["reason"])
+    resolution.resolve(run.pk, user=person(request), decision=decision, reason=form.cleaned_data["reason"])
     messages.success(request, _RESOLVED[decision])
     return redirect("executions:detail", execution_id=run.execution_id)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import BadRequest
@@ -14,6 +15,7 @@ from executions.web.telling import elapsed_s
 
 PAGE_SIZE = 200  # step runs
 TROUBLE = (StepStatus.FAILED, StepStatus.TIMED_OUT, StepStatus.INTERRUPTED, StepStatus.CANCELLED)
+_DAMAGED = "This page address is damaged. Start again from the list."
 _CALM = (StepStatus.PENDING, StepStatus.READY)
 
 
@@ -30,7 +32,9 @@ class Cell:
 
     @property
     def seconds(self) -> float | None:
-        """How long the last attempt took or has been running."""
+        """How long the last attempt took, or has been running; unknown when nobody saw its end."""
+        if self.run.finished_at is None and self.run.status != StepStatus.RUNNING:
+            return None
         return elapsed_s(self.run.started_at, self.run.finished_at)
 
     @property
@@ -97,14 +101,15 @@ def matrix_of(
 
 
 def chosen_run(execution: Execution, user: AbstractBaseUser | AnonymousUser, wanted: str) -> StepRun | None:
-    """The step run whose output is shown: the wanted one, else the first in trouble, running, or last begun."""
+    """The step run whose output is shown: the wanted one, else what needs a person most."""
     runs = StepRun.objects.visible_to(user).filter(execution_id=execution.pk).select_related("asset", "step")
     if wanted:
-        try:
-            return runs.filter(pk=wanted).first()
-        except ValueError as error:
-            raise BadRequest("This is no id of a step run.") from error
-    for states in ((StepStatus.INTERRUPTED, StepStatus.FAILED, StepStatus.TIMED_OUT), (StepStatus.RUNNING,)):
+        return runs.filter(pk=_uuid(wanted)).first()
+    for states in (
+        (StepStatus.INTERRUPTED,),
+        (StepStatus.FAILED, StepStatus.TIMED_OUT),
+        (StepStatus.RUNNING,),
+    ):
         if found := runs.filter(status__in=states).order_by("position", "id").first():
             return found
     return runs.exclude(status__in=_CALM).order_by("-position", "-id").first()
@@ -114,9 +119,16 @@ def _after(cursor: str) -> Q:
     if not cursor:
         return Q()
     position, _, key = cursor.partition(".")
-    if not position.isdecimal() or len(position) > 6 or len(key) != 36:
-        raise BadRequest("This page address is damaged. Start again from the first page.")
-    return Q(position__gt=int(position)) | Q(position=int(position), pk__gt=key)
+    if not position.isascii() or not position.isdecimal() or len(position) > 6:
+        raise BadRequest(_DAMAGED)
+    return Q(position__gt=int(position)) | Q(position=int(position), pk__gt=_uuid(key))
+
+
+def _uuid(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise BadRequest(_DAMAGED) from error
 
 
 def _names(execution: Execution, runs: Iterable[StepRun]) -> dict[int, str]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import chain
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -13,7 +14,7 @@ from executions import submission
 from executions.models import Asset, Execution
 from executions.plans import FrozenPlan, FrozenStep, PlanInvalid, PlanProblem
 from executions.web.forms import ConfirmForm, PlanForm
-from executions.web.permission import require
+from executions.web.permission import person, require
 from executions.web.refusals import shows_refusals
 from executions.web.running import begin
 from safety.models import AssetLease, Tenant
@@ -73,7 +74,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
         if frozen.approval_hash != form.cleaned_data["seen_hash"]:
             return _shown(request, form, frozen, status=409)
         submitted = submission.submit(
-            raw, user=request.user, tenant=tenant, confirmed=True, again=form.cleaned_data["again"]
+            raw, user=person(request), tenant=tenant, confirmed=True, again=form.cleaned_data["again"]
         )
     except PlanInvalid as invalid:
         return _with_problems(request, form, invalid.problems)
@@ -109,14 +110,14 @@ def _shown(request: HttpRequest, form: PlanForm, frozen: FrozenPlan, *, status: 
     return render(request, "executions/preview.html", context, status=status)
 
 
-def _step(frozen: FrozenPlan, step: FrozenStep, names: dict[object, str]) -> PreviewStep:
+def _step(frozen: FrozenPlan, step: FrozenStep, names: dict[UUID, str]) -> PreviewStep:
     targets = sorted(names.get(target, "?") for target in step.targets if target)
     before = (frozen.steps[position].name for position in step.depends_on)
     return PreviewStep(step, ", ".join(before), targets[:TARGETS_SHOWN], max(0, len(targets) - TARGETS_SHOWN))
 
 
 def _held(
-    request: HttpRequest, frozen: FrozenPlan, tenant: Tenant, names: dict[object, str]
+    request: HttpRequest, frozen: FrozenPlan, tenant: Tenant, names: dict[UUID, str]
 ) -> list[tuple[str, Execution]]:
     """Assets that another execution holds now: the run would wait for them."""
     leases = AssetLease.objects.filter(asset_id__in=frozen.changes_assets, tenant_id=tenant.pk)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
@@ -22,3 +23,10 @@ def require(request: HttpRequest, permission: str, about: Any) -> None:
     """
     if not request.user.has_perm(permission, about):
         raise PermissionDenied(f"{_REFUSALS[permission]} A tenant admin can change your role.")
+
+
+def person(request: HttpRequest) -> User:
+    """Who is signed in. Raises PermissionDenied where nobody is."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied("Sign in first.")
+    return request.user

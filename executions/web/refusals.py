@@ -18,7 +18,7 @@ def shows_refusals(view: View[P]) -> View[P]:
     """Answer NotFound with 404, NotAllowed with 403, Conflict with 409 and any other refusal with 400."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
         except NotFound as refusal:

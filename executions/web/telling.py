@@ -26,7 +26,7 @@ def sentence(execution: Execution, approval: Approval | None) -> str:
     if execution.status == _S.QUEUED:
         return "Waits for a worker to take its first step."
     if execution.status == _S.SUCCEEDED:
-        return f"All {execution.total_runs} step runs are over and none failed."
+        return "Every step run is over and none failed."
     return f"{reason}." if reason else f"{_counts(execution)}."
 
 

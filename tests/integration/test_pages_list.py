@@ -14,7 +14,7 @@ from executions.models import Execution
 from executions.web import listing
 from tests.factories import a_person, a_tenant, an_execution, nina, olga
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("live_db")
 
 
 def signed_in(user: Any) -> Client:

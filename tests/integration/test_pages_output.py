@@ -115,7 +115,7 @@ def test_hostile_output_is_shown_in_linear_time(hostile: str) -> None:
     assert time.process_time() - begin < 2
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("live_db")
 def test_the_page_shows_the_end_of_long_output_and_the_download_has_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -132,7 +132,7 @@ def test_the_page_shows_the_end_of_long_output_and_the_download_has_all(
     assert answer.content.decode() == "first line\n" + "x" * 90 + "\nlast line\n"
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("live_db")
 def test_a_download_is_plain_text_that_no_browser_opens() -> None:
     user = olga()
     run = a_step_run(a_step(an_execution(user), 'e"vil\r\nX: y'), an_asset("wéb\n01"), status="failed")
@@ -144,7 +144,7 @@ def test_a_download_is_plain_text_that_no_browser_opens() -> None:
     assert '"vil' not in answer["Content-Disposition"]
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("live_db")
 def test_each_attempt_has_its_own_output() -> None:
     user = olga()
     execution = an_execution(user, status="running")
@@ -166,7 +166,7 @@ def test_each_attempt_has_its_own_output() -> None:
     assert "from the second" not in page
 
 
-@pytest.mark.django_db
+@pytest.mark.usefixtures("live_db")
 def test_output_of_another_tenant_is_not_found() -> None:
     run = a_step_run(a_step(an_execution(olga())), an_asset(), status="failed")
     output(run, "secret of acme")
