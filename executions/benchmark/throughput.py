@@ -1,7 +1,9 @@
 """Executions from submission to recorded end, through RabbitMQ and two worker processes."""
 
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import LiteralString
 
 from executions.benchmark import psycopg_cycle
@@ -24,11 +26,10 @@ FROM opsc_execution WHERE name LIKE %(name)s || ' %%'
 
 @dataclass(frozen=True)
 class Throughput:
-    """What came out of one measurement, per second. `submissions` is for the time of submitting alone."""
+    """What came out of one measurement: per second, and on how much that rests."""
 
     executions: float
     steps: float
-    submissions: float
     count: int
     seconds: float
 
@@ -54,12 +55,7 @@ def executions(processes: Processes, name: str, *, steps: int, seconds: float) -
     Raises:
       NothingMeasured: Not every execution succeeded.
     """
-    start_at = time.time() + HEAD_START_S
-    submitters = [
-        processes.module("submitting", name=name, steps=steps, start_at=start_at, seconds=seconds, threads=2)
-        for _ in range(PROCESSES)
-    ]
-    submitted = sum(processes.result_of(process, seconds + 60)["submitted"] for process in submitters)
+    start_at, submitted = _submit(processes, name, steps=steps, seconds=seconds)
     wait_until(lambda: _state(name)["open"] == 0, DRAIN_S, lambda: f"{_state(name)}")
     state = _state(name)
     if not submitted or state["succeeded"] != submitted or state["steps"] != submitted * steps:
@@ -70,10 +66,34 @@ def executions(processes: Processes, name: str, *, steps: int, seconds: float) -
     return Throughput(
         executions=submitted / took,
         steps=state["steps"] / took,
-        submissions=submitted / (state["last_created"] - start_at),
         count=submitted,
         seconds=took,
     )
+
+
+def submissions(processes: Processes, name: str, *, seconds: float) -> float:
+    """Plans of one step stored per second. Raises NothingMeasured."""
+    start_at, submitted = _submit(processes, name, steps=1, seconds=seconds)
+    state = _state(name)
+    if not submitted or state["executions"] != submitted:
+        raise NothingMeasured(f"{submitted} plans were submitted, and this became of them: {state}")
+    return float(submitted / (state["last_created"] - start_at))
+
+
+def _submit(processes: Processes, name: str, *, steps: int, seconds: float) -> tuple[float, int]:
+    """When the submitting began (time.time()), and how many were submitted."""
+    start_at = time.time() + HEAD_START_S
+    submitters = [
+        processes.module("submitting", name=name, steps=steps, start_at=start_at, seconds=seconds, threads=2)
+        for _ in range(PROCESSES)
+    ]
+    return start_at, sum(processes.result_of(one, seconds + 60)["submitted"] for one in submitters)
+
+
+def resident_mib(pid: int) -> float:
+    """Resident memory of a process, MiB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def _state(name: str) -> dict[str, int | float]:

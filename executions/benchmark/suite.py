@@ -1,0 +1,178 @@
+"""The measurements in their order, each made once and with what it needs."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+from django.conf import settings
+from django.contrib.auth.models import User
+
+from executions.benchmark import latency, masking_speed, messaging, throughput
+from executions.benchmark.figures import Baseline, Figure, Wanted, percentile
+from executions.benchmark.operations import Operations
+from executions.benchmark.surroundings import PROCESSES, THREADS, Processes
+from safety.models import Tenant
+from safety.sql import fetch
+
+LOW_LOAD_MESSAGES = 100
+IN_ONE_PROCESS = f"{THREADS} threads of one process, each with its own commits"
+BY_PSYCOPG = f"plain psycopg cycle, 3 commits, {PROCESSES} x {THREADS} threads"
+BY_DRAMATIQ = "bare Dramatiq no-op actor"
+
+
+class Suite:
+    """Measures in a database that holds nothing else, through a broker that nobody else uses."""
+
+    def __init__(self, processes: Processes, url: str, people: tuple[Tenant, User], seconds: float) -> None:
+        self._processes, self._url, self._seconds = processes, url, seconds
+        self._tenant, self._user = people
+        self._short = seconds / 3
+
+    def measurements(self) -> dict[str, Callable[[], Iterator[Figure]]]:
+        """By name, in the order in which they disturb each other least."""
+        return {
+            "masking": self.masking,
+            "submissions": self.submissions,
+            "messages": self.messages,
+            "memory": self.memory,
+            "single": self.single,
+            "five": self.five,
+            "latency": self.latency,
+            "idempotency": self.idempotency,
+            "leases": self.leases,
+            "progress": self.progress,
+            "events": self.events,
+        }
+
+    def masking(self) -> Iterator[Figure]:
+        speed = masking_speed.masking(self._short)
+        detail = (
+            f"every pattern, {masking_speed.VALUES} known values, one line in {masking_speed.ONE_IN} with one"
+        )
+        yield Figure(
+            name="masking",
+            value=speed.lines,
+            unit="lines/s",
+            wanted=Wanted(limit=100_000),
+            detail=detail,
+        )
+        yield Figure(name="masking, bytes", value=speed.megabytes, unit="MB/s", detail=detail)
+
+    def submissions(self) -> Iterator[Figure]:
+        """Without workers; what was submitted is thrown away."""
+        rate = throughput.submissions(self._processes, "submissions", seconds=self._short)
+        fetch("TRUNCATE opsc_execution CASCADE")
+        for queue in messaging.OUR_QUEUES:
+            messaging.throw_away(queue)
+        yield Figure(
+            name="submissions",
+            value=rate,
+            unit="/s",
+            baseline=self._psycopg,
+            detail=f"single-step plans, {PROCESSES} processes, no workers",
+        )
+
+    def messages(self) -> Iterator[Figure]:
+        yield Figure(
+            name="bare messages",
+            value=self._bare.per_second,
+            unit="/s",
+            detail=f"{BY_DRAMATIQ}, confirmed, {PROCESSES} workers x {THREADS} threads, {self._bare.count} messages",
+        )
+
+    def memory(self) -> Iterator[Figure]:
+        yield Figure(
+            name="idle worker process, resident",
+            value=max(throughput.resident_mib(worker.pid) for worker in self._workers),
+            unit="MiB",
+            wanted=Wanted(limit=150, at_most=True),
+            detail=f"the larger of {PROCESSES}, after a first load",
+        )
+
+    def single(self) -> Iterator[Figure]:
+        yield from self._through("single-step executions", "single", steps=1, wanted=0.40)
+
+    def five(self) -> Iterator[Figure]:
+        yield from self._through("5-step executions", "five", steps=5, wanted=0.45)
+
+    def _through(self, title: str, name: str, *, steps: int, wanted: float) -> Iterator[Figure]:
+        _ = self._workers
+        seen = throughput.executions(self._processes, name, steps=steps, seconds=self._seconds)
+        detail = f"{seen.count} in {seen.seconds:.1f} s, submission to recorded end, {PROCESSES} workers x {THREADS}"
+        goal = Wanted(limit=wanted, of_ratio=True)
+        if steps == 1:
+            yield Figure(
+                name=title,
+                value=seen.executions,
+                unit="/s",
+                baseline=self._psycopg,
+                wanted=goal,
+                detail=detail,
+            )
+            return
+        yield Figure(name=title, value=seen.executions, unit="/s", detail=detail)
+        yield Figure(
+            name=f"{title}, steps",
+            value=seen.steps,
+            unit="steps/s",
+            baseline=self._psycopg,
+            wanted=goal,
+            detail=detail,
+        )
+
+    def latency(self) -> Iterator[Figure]:
+        _, bare = self._workers, self._bare.latencies
+        ours = latency.from_submission_to_start(self._tenant, self._user, LOW_LOAD_MESSAGES)
+        for share, limit in ((0.50, 3.0), (0.99, None)):
+            yield Figure(
+                name=f"submission to start of step, p{round(100 * share)}",
+                value=1000 * percentile(ours, share),
+                unit="ms",
+                baseline=Baseline(name=BY_DRAMATIQ, value=1000 * percentile(bare, share)),
+                wanted=None if limit is None else Wanted(limit=limit, at_most=True, of_ratio=True),
+                detail=f"{len(ours)} one after the other, 50 ms apart",
+            )
+
+    def idempotency(self) -> Iterator[Figure]:
+        yield self._operation("idempotency checks", self._operations.idempotency_checks(), 1000)
+
+    def leases(self) -> Iterator[Figure]:
+        yield self._operation("lease acquire + release", self._operations.leases(), 500)
+
+    def progress(self) -> Iterator[Figure]:
+        yield self._operation("progress reads", self._operations.progress_reads(), 2000)
+
+    def events(self) -> Iterator[Figure]:
+        yield self._operation("events", self._operations.events(), 1000)
+
+    def _operation(self, name: str, rate: float, wanted: float) -> Figure:
+        return Figure(name=name, value=rate, unit="/s", wanted=Wanted(limit=wanted), detail=IN_ONE_PROCESS)
+
+    @cached_property
+    def _operations(self) -> Operations:
+        return Operations(self._tenant, self._user, self._short)
+
+    @cached_property
+    def _psycopg(self) -> Baseline:
+        cycles = throughput.psycopg_cycles(self._processes, self._url, self._seconds)
+        return Baseline(name=BY_PSYCOPG, value=cycles)
+
+    @cached_property
+    def _bare(self) -> messaging.Messaging:
+        return messaging.bare(self._processes, messages=LOW_LOAD_MESSAGES, seconds=self._short)
+
+    @cached_property
+    def _workers(self) -> list[subprocess.Popen[str]]:
+        workers = self._processes.start_workers()
+        throughput.executions(self._processes, "warm", steps=1, seconds=1.0)
+        return workers
+
+
+def objection() -> str:
+    """Why nothing can be measured here, in one sentence; empty when it can."""
+    if not settings.DATABASE_URL or not settings.RABBITMQ_URL:
+        return "The benchmark needs a PostgreSQL and a RabbitMQ server."
+    busy = [queue for queue in messaging.OUR_QUEUES if messaging.consumers_of(queue)]
+    if busy:
+        return f"Workers are on the queues of this virtual host ({', '.join(busy)}): they would take part."
+    return ""
