@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from executions import scheduler
@@ -45,8 +46,15 @@ class Workers:
         self._scheduler.join(SCHEDULER_END_S)
 
 
-def some_worker_lives() -> bool:
-    """Whether a process that takes work from the queues has shown itself lately (it does so every ttl / 4)."""
+def living_workers() -> QuerySet[Worker]:
+    """Processes that take work from the queues and have shown themselves lately (they do every ttl / 4)."""
     lately = Now() - timedelta(seconds=settings.OPSC["LEASE_TTL_S"] / 2)
-    alive = Worker.objects.filter(state=Worker.State.ACTIVE, heartbeat_at__gte=lately)
-    return alive.filter(queues__overlap=list(lanes.EVERY)).exists()
+    alive = Worker.objects.filter(
+        state__in=(Worker.State.ACTIVE, Worker.State.DRAINING), heartbeat_at__gte=lately
+    )
+    return alive.filter(queues__overlap=list(lanes.EVERY))
+
+
+def some_worker_lives() -> bool:
+    """Whether somebody else will take work from the queues."""
+    return living_workers().filter(state=Worker.State.ACTIVE).exists()

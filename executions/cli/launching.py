@@ -17,13 +17,15 @@ from executions.cli.following import follow
 from executions.cli.showing import show_header, show_steps
 from executions.holdings import HOLDINGS
 from executions.inprocess import Workers, some_worker_lives
-from executions.models import Execution
-from executions.states import ExecutionStatus, Mode
+from executions.models import Execution, StepRun
+from executions.resolution import DECISIONS
+from executions.states import ExecutionStatus, Mode, StepStatus
 from executions.submission import Submitted
 from safety.cancellation import CancelReason
 
 FLUSH_S = 3.0
 LET_GO_S = 10.0
+MOST_LISTED = 10
 
 
 def launch(command: OpsCommand, submitted: Submitted, *, wait: bool) -> int:
@@ -101,8 +103,8 @@ def _tell(command: OpsCommand, submitted: Submitted, *, wait: bool) -> int:
         show_header(command.console, execution)
         if wait or execution.is_terminal:
             show_steps(command.console, execution)
-    if execution.status == ExecutionStatus.PENDING_APPROVAL:
-        command.note(how_to_approve(execution))
+    for line in what_people_can_do(execution):
+        command.note(line)
     return exit_code(execution, wait=wait)
 
 
@@ -115,10 +117,18 @@ def exit_code(execution: Execution, *, wait: bool) -> int:
     return failing.SUCCEEDED if fine else failing.NOT_SUCCEEDED
 
 
-def how_to_approve(execution: Execution) -> str:
-    """What lets a waiting execution go on, in one line."""
-    who = "you or somebody else confirms it" if execution.approval_level == 1 else "somebody else approves it"
-    return (
-        f"It runs once {who} (level {execution.approval_level}): "
-        f"manage.py approve {execution.short_id} --hash {execution.approval_hash[:12]}"
-    )
+def what_people_can_do(execution: Execution) -> Iterator[str]:
+    """What lets an execution go on that waits for a person, a line each."""
+    if execution.status == ExecutionStatus.PENDING_APPROVAL:
+        who = "you or somebody else confirms" if execution.approval_level == 1 else "somebody else approves"
+        yield (
+            f"It runs once {who} it (level {execution.approval_level}): "
+            f"manage.py approve {execution.short_id} --hash {execution.approval_hash[:12]}"
+        )
+    if execution.status == ExecutionStatus.NEEDS_ATTENTION:
+        unknown = StepRun.objects.filter(execution=execution, status=StepStatus.INTERRUPTED)
+        for run in unknown.select_related("step")[:MOST_LISTED]:
+            yield (
+                f"Nobody knows whether {run.step.key} took effect; find out, then: "
+                f"manage.py resolve {str(run.pk)[:8]} {'|'.join(DECISIONS)} --reason …"
+            )

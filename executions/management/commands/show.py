@@ -9,10 +9,9 @@ from executions.cli.command import OpsCommand
 from executions.cli.describing import describe
 from executions.cli.finding import find_execution
 from executions.cli.following import follow
-from executions.cli.launching import exit_code, how_to_approve
+from executions.cli.launching import exit_code, what_people_can_do
 from executions.cli.people import acting_user
 from executions.cli.showing import show_header, show_output, show_steps
-from executions.states import ExecutionStatus
 
 
 class Command(OpsCommand):
@@ -45,6 +44,6 @@ class Command(OpsCommand):
             show_steps(self.console, execution)
             if options["output"]:
                 show_output(self.console, execution)
-        if execution.status == ExecutionStatus.PENDING_APPROVAL:
-            self.note(how_to_approve(execution))
+        for line in what_people_can_do(execution):
+            self.note(line)
         return exit_code(execution, wait=True) if options["follow"] else failing.SUCCEEDED
