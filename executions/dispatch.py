@@ -7,7 +7,6 @@ woken goes on until its queue is empty. Whatever gets lost here, the sweeper sen
 import logging
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from executions.lifecycle import Ready
 logger = logging.getLogger(__name__)
 
 MOST_WAKE_UPS = 16  # per queue and moment
+BUSY_S = 0.05  # wake-ups that follow each other faster than this look first whether the queue is full of them
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0  # between tries while the broker does not answer
 _BROKER_PRIORITY = {0: 2, 1: 1, 2: 0}  # ours: 0 is most urgent; the broker's: higher first
 
@@ -48,7 +48,7 @@ class _Sender(threading.Thread):
             self._changed.notify_all()
 
     def run(self) -> None:
-        pause_s = FIRST_PAUSE_S
+        pause_s, last = FIRST_PAUSE_S, 0.0
         while True:
             with self._changed:
                 self._sending = False
@@ -57,8 +57,8 @@ class _Sender(threading.Thread):
                 batch, self._waiting = self._waiting, {}
                 self._sending = True
             try:
-                _publish(batch)
-                pause_s = FIRST_PAUSE_S
+                _publish(batch, busy=time.monotonic() - last < BUSY_S)
+                pause_s, last = FIRST_PAUSE_S, time.monotonic()
             except Exception as error:  # noqa: BLE001  any broker trouble: the sweeper covers what is dropped
                 logger.warning(
                     "the broker does not take wake-ups (%s); the sweeper will repeat them",
@@ -97,12 +97,20 @@ def _background() -> _Sender:
         return _sender
 
 
-def _publish(batch: dict[tuple[str, int], _Waiting]) -> None:
+def _untaken(broker: dramatiq.Broker, queue: str) -> int:
+    """How many wake-ups wait in the queue already; each makes a worker look for all the work there is."""
+    count = getattr(broker, "count_waiting", None)
+    return int(count(queue)) if count else 0
+
+
+def _publish(batch: dict[tuple[str, int], _Waiting], *, busy: bool) -> None:
     broker = dramatiq.get_broker()
-    sent: dict[str, int] = defaultdict(int)
+    room: dict[str, int] = {}
     for (queue, priority), waiting in sorted(batch.items()):
-        for _ in range(min(waiting.count, MOST_WAKE_UPS - sent[queue])):
-            sent[queue] += 1
+        if queue not in room:
+            room[queue] = MOST_WAKE_UPS - (_untaken(broker, queue) if busy else 0)
+        for _ in range(min(waiting.count, room[queue])):
+            room[queue] -= 1
             broker.enqueue(
                 dramatiq.Message(
                     queue_name=queue,

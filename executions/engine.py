@@ -100,6 +100,7 @@ def _context(step: ClaimedStep) -> RunningStep:
         worker=HOLDINGS.worker,
         actor_id=step.requested_by_id,
         action_class=ActionClass(step.action_class),
+        effect=Effect(step.effect),
         environment=step.asset_environment or step.environment,
         asset_id=step.asset_id,
         changes_assets=tuple(UUID(asset) for asset in step.changes_assets),

@@ -81,7 +81,7 @@ def _take_over(lost: LostAttempt) -> bool:
         return False
     if lost.survives_worker:
         lifecycle.hand_over(lost, outcome, worker="scheduler", resume=True, crashed=True)
-    elif not lost.effect_begun:
+    elif not lost.effect_begun and lost.effect != Effect.READ:
         lifecycle.hand_over(lost, outcome, worker="scheduler", resume=False, crashed=True)
     elif lost.attempt >= lost.attempt_limit or lost.effect == Effect.UNSAFE:
         lifecycle.interrupt(lost, outcome, worker="scheduler", kind="system")

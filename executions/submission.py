@@ -18,6 +18,8 @@ from safety import rbac
 from safety.models import Tenant
 from safety.timeouts import policy_for
 
+STORE_TRIES = 3  # the key's holder may let go of it between a look and the next
+
 
 @dataclass(frozen=True, kw_only=True)
 class Submitted:
@@ -103,19 +105,18 @@ def submit_frozen(
         retry_of=retry_of,
         confirmed=confirmed and frozen.approval_level == 1,
     )
-    found = existing(key, window_s=settings.OPSC["IDEMPOTENCY_WINDOW_S"])
-    if found is None:
+    for _ in range(STORE_TRIES):
         stored = store(new)
         if stored is not None:
             dispatch.wake(stored.ready)
             return _submitted(new, stored.status)
         found = existing(key, window_s=settings.OPSC["IDEMPOTENCY_WINDOW_S"])
-    return _answered_by(found, frozen, owned_key)
+        if found is not None:
+            return _answered_by(found, frozen, owned_key)
+    raise Conflict("The same plan was submitted and ended at this very moment.", hint="Submit it again.")
 
 
-def _answered_by(found: Existing | None, frozen: FrozenPlan, owned_key: bool) -> Submitted:
-    if found is None:
-        raise Conflict("The same plan was submitted and ended at this very moment.", hint="Submit it again.")
+def _answered_by(found: Existing, frozen: FrozenPlan, owned_key: bool) -> Submitted:
     if owned_key and found.plan_hash != frozen.plan_hash:
         raise Conflict(
             f"This Idempotency-Key belongs to another plan (execution {str(found.id)[:8]}).",

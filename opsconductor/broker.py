@@ -99,6 +99,13 @@ class ConfirmingBroker(rabbitmq.RabbitmqBroker):
     def consumer_class(self) -> type[OwnedConsumer]:
         return OwnedConsumer
 
+    def count_waiting(self, queue: str) -> int:
+        """How many messages of the queue no consumer has been given; 0 when there is no such queue yet."""
+        if queue not in self.queues:
+            return 0
+        self.declare_queue(queue, ensure=True)
+        return int(self.channel.queue_declare(queue, passive=True).method.message_count)
+
 
 def middleware() -> list[Middleware]:
     """The whole list, fresh: none of Dramatiq's own.

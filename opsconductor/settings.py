@@ -88,6 +88,7 @@ DATABASES = {"default": env.reader.db_url_config(DATABASE_URL or postgres.databa
 DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
     "connect_timeout": 5,
+    "prepare_threshold": 5,  # Django's default, None, forbids prepared statements altogether
     "application_name": "opsconductor",
     # Our statements are short and prepared: compiling them, or planning each one anew, costs more than running.
     "options": "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from safety.cancellation import CancelReason, CancelToken
-from safety.choices import ActionClass
+from safety.choices import ActionClass, Effect
 
 if TYPE_CHECKING:
     from safety.masking import Masker
@@ -96,6 +96,7 @@ class StepContext:
     worker: str
     actor_id: int | None
     action_class: ActionClass
+    effect: Effect
     environment: str
     asset_id: UUID | None
     changes_assets: tuple[UUID, ...]

@@ -35,7 +35,7 @@ class Execution(models.Model):
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="executions", db_index=False
     )
-    retry_of = models.ForeignKey("self", models.PROTECT, null=True, related_name="retries")
+    retry_of = models.ForeignKey("self", models.PROTECT, null=True, related_name="retries", db_index=False)
     name = models.CharField(max_length=200)
     plan = models.TextField()
     plan_hash = models.CharField(max_length=64)
@@ -113,7 +113,12 @@ class Execution(models.Model):
         ]
         indexes = [
             models.Index(fields=["tenant", "-created_at", "-id"], name="execution_list"),
-            models.Index(fields=["tenant", "status", "-created_at", "-id"], name="execution_list_by_status"),
+            models.Index(
+                fields=["tenant", "status", "-created_at", "-id"],
+                condition=~Q(status=ExecutionStatus.SUCCEEDED),
+                name="execution_list_by_status",
+            ),
+            models.Index(fields=["retry_of"], condition=Q(retry_of__isnull=False), name="execution_retries"),
             models.Index(
                 fields=["status", "deadline_at"],
                 condition=Q(finished_at__isnull=True),

@@ -33,7 +33,8 @@ class StepRun(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_index=False)
+    # Always the execution's, and written with it.
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     execution = models.ForeignKey(Execution, models.CASCADE, related_name="step_runs", db_index=False)
     step = models.ForeignKey(Step, models.CASCADE, related_name="runs", db_index=False)
     asset = models.ForeignKey(Asset, models.PROTECT, null=True, related_name="step_runs", db_index=False)
@@ -89,7 +90,9 @@ class StepRun(models.Model):
         indexes = [
             models.Index(fields=["execution", "position", "id"], name="step_run_of_execution"),
             models.Index(fields=["step"], name="step_run_of_step"),
-            models.Index(fields=["asset", "-started_at"], name="step_run_of_asset"),
+            models.Index(
+                fields=["asset", "-started_at"], condition=Q(asset__isnull=False), name="step_run_of_asset"
+            ),
             models.Index(
                 fields=["queue", "priority", "ready_at"],
                 condition=Q(status=StepStatus.READY),

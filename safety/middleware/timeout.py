@@ -1,16 +1,15 @@
 """End the step at the earliest of its own limit, the policy's, and the execution's."""
 
-import threading
 import time
 
-from safety.cancellation import CancelReason
+from safety import deadlines
 from safety.context import Outcome, OutcomeStatus, StepContext, StepHandler
 
 
 class TimeoutMiddleware:
     """No step outlives its deadline: at the limit its token is cancelled with the reason `timeout`.
 
-    Connectors watch `step.deadline` by themselves too; the timer is for whatever forgets to.
+    Connectors watch `step.deadline` by themselves too; the watch is for whatever forgets to.
     """
 
     def __init__(self, proceed: StepHandler) -> None:
@@ -29,10 +28,8 @@ class TimeoutMiddleware:
             )
         step.deadline = time.monotonic() + max(allowed_s, 0.0)
         detail = f"{why} of {allowed_s:.0f} s reached (policy {limits.policy})"
-        timer = threading.Timer(max(allowed_s, 0.0), step.cancel.cancel, (CancelReason.TIMEOUT, detail))
-        timer.daemon = True
-        timer.start()
+        call_off = deadlines.watch(step.deadline, step.cancel, detail)
         try:
             return self.proceed(step)
         finally:
-            timer.cancel()
+            call_off()

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from safety.choices import ActionClass
+from safety.choices import ActionClass, Effect
 from safety.context import LeaseLost, Limits, Outcome, OutcomeStatus, StepContext
 from safety.masking import MASK, Masker, MaskingError, live
 from safety.masking.live import mask_for_logs
@@ -36,6 +36,7 @@ def new_step() -> StepContext:
         worker="w",
         actor_id=1,
         action_class=ActionClass.READ,
+        effect=Effect.UNSAFE,
         environment="dev",
         asset_id=None,
         changes_assets=(),

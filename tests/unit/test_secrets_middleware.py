@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from safety.choices import ActionClass
+from safety.choices import ActionClass, Effect
 from safety.context import Limits, Outcome, OutcomeStatus, StepContext
 from safety.masking import MASK, Masker
 from safety.secrets.middleware import SecretsMiddleware
@@ -41,6 +41,7 @@ def step(settings: Any, tmp_path: Path) -> StepContext:
         worker="w",
         actor_id=1,
         action_class=ActionClass.READ,
+        effect=Effect.UNSAFE,
         environment="dev",
         asset_id=None,
         changes_assets=(),
