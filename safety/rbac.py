@@ -18,6 +18,7 @@ ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
     "executions.approve_execution": frozenset({Role.APPROVER, Role.TENANT_ADMIN}),
     "executions.resolve_execution": _RUNNERS,
     "safety.release_assetlease": frozenset({Role.TENANT_ADMIN}),
+    "safety.administer_tenant": frozenset({Role.TENANT_ADMIN}),
 }
 
 # Which roles may have a step of an action class run in their name.

@@ -20,7 +20,9 @@ from safety.choices import Role
 from safety.models import Membership, Tenant
 
 QUEUES = ("fast", "medium", "long")
-EVERYTHING = "TRUNCATE opsc_tenant, opsc_asset_lease, opsc_access_decision, opsc_worker, auth_user CASCADE"
+EVERYTHING = (
+    "TRUNCATE opsc_tenant, opsc_asset_lease, opsc_access_decision, opsc_event, opsc_worker, auth_user CASCADE"
+)
 
 
 def clear() -> None:

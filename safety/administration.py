@@ -1,0 +1,154 @@
+"""What every page of the admin has: rows of one's own tenants, rights from roles, and no full counts."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+
+from safety.models import Tenant
+from safety.visibility import tenants_visible_to
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Any]
+    _Paginator = Paginator[Any]
+else:
+    _ModelAdmin, _Paginator = admin.ModelAdmin, Paginator
+
+REACHABLE_ROWS = 10_000
+
+
+class BoundedPaginator(_Paginator):
+    """Pages through the first REACHABLE_ROWS rows; what lies behind them is found with filters.
+
+    Counting stops there, so that a table of millions costs no more than a small one.
+    """
+
+    @cached_property
+    def count(self) -> int:
+        """Rows that can be paged to."""
+        rows = self.object_list
+        if not isinstance(rows, QuerySet):
+            return len(rows)
+        return int(rows.order_by()[:REACHABLE_ROWS].count())
+
+
+class TenantFilter(admin.SimpleListFilter):
+    """By tenant, among those that the person may see."""
+
+    title = "tenant"
+    parameter_name = "of_tenant"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        tenants = Tenant.objects.order_by("name")
+        if not request.user.is_superuser:
+            tenants = tenants.filter(pk__in=tenants_visible_to(request.user))
+        self.path = model_admin.tenant_path
+        return [(str(tenant.pk), tenant.name) for tenant in tenants]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        del request
+        value = self.value()
+        chosen = value in {key for key, _ in self.lookup_choices}
+        return queryset.filter(**{self.path: value}) if chosen else queryset
+
+
+class TenantScopedAdmin(_ModelAdmin):
+    """Shows a person the rows of the tenants that they are a member of; a superuser sees all.
+
+    `tenant_path`: the lookup from a row to its tenant's id. `uuid_fields`: found by a complete id, quickly.
+    """
+
+    tenant_path = "tenant_id"
+    uuid_fields: tuple[str, ...] = ()
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = BoundedPaginator
+    list_per_page = 50
+    list_max_show_all = 200
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        if request.user.is_superuser:
+            return rows
+        return rows.filter(**{f"{self.tenant_path}__in": tenants_visible_to(request.user)})
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """A complete id is looked up by index; anything else by the search fields."""
+        try:
+            wanted = UUID(search_term.strip())
+        except ValueError:
+            return super().get_search_results(request, queryset, search_term)
+        if not self.uuid_fields:
+            return super().get_search_results(request, queryset, search_term)
+        condition = Q()
+        for field in self.uuid_fields:
+            condition |= Q(**{field: wanted})
+        return queryset.filter(condition), False
+
+    def subject(self, obj: Any) -> Any:
+        """The object whose tenant decides about the rights to a row."""
+        return obj
+
+    def allowed(self, request: HttpRequest, permission: str, obj: Model | None = None) -> bool:
+        """Whether the person's role in the row's tenant (in any, without a row) holds the permission."""
+        about = None if obj is None else self.subject(obj)
+        return bool(request.user.has_perm(permission, about) or request.user.is_superuser)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.allowed(request, "executions.view_execution", obj)
+
+
+class HistoryAdmin(TenantScopedAdmin):
+    """Rows that tell what happened: to be read, never to be written or removed here."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        del request, obj
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        del request, obj
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        del request, obj
+        return False
+
+
+class TenantAdministeredAdmin(TenantScopedAdmin):
+    """Rows that the admins of their tenant may write.
+
+    `deletable`: whether they may be removed. `fixed_fields`: set once, when the row is made.
+    """
+
+    deletable = False
+    fixed_fields: tuple[str, ...] = ("tenant",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        always = tuple(super().get_readonly_fields(request, obj))
+        return always if obj is None else always + self.fixed_fields
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.allowed(request, "safety.administer_tenant", obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.allowed(request, "safety.administer_tenant", obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.deletable and self.allowed(request, "safety.administer_tenant", obj)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Offer only the tenants that the person administers."""
+        if db_field.name == "tenant" and not request.user.is_superuser:
+            visible = Tenant.objects.filter(pk__in=tenants_visible_to(request.user))
+            own = [one.pk for one in visible if request.user.has_perm("safety.administer_tenant", one)]
+            kwargs["queryset"] = visible.filter(pk__in=own)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
