@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 LONGEST_SHIFT_S = 60.0  # one message is worked on no longer than this before it is acknowledged
 RETRY_BASE_S, RETRY_CAP_S = 1.0, 300.0
+WAIT_SLACK_S = 5.0
 LOCK_POLL_S = 15.0  # a freed asset wakes its waiters at once; this is for a wake-up that was lost
 
 
@@ -106,7 +107,7 @@ def _context(step: ClaimedStep) -> RunningStep:
         changes_assets=tuple(UUID(asset) for asset in step.changes_assets),
         limits=Limits(
             policy=step.policy,
-            step_s=min(step.timeout_s or step.step_limit_s, step.step_limit_s),
+            step_s=_step_limit_s(step),
             execution_left_s=step.left_s,
             lease_s=settings.OPSC["LEASE_TTL_S"],
         ),
@@ -118,6 +119,13 @@ def _context(step: ClaimedStep) -> RunningStep:
         cancel_requested=step.cancel_requested,
         cancel=cancel,
     )
+
+
+def _step_limit_s(step: ClaimedStep) -> float:
+    """The step's own limit, capped by the policy's; a wait is as long as it says, within the execution's time."""
+    if step.kind == "wait":
+        return float(step.spec["with"]["seconds"]) + WAIT_SLACK_S
+    return min(step.timeout_s or step.step_limit_s, step.step_limit_s)
 
 
 def _through_chain(context: RunningStep) -> Outcome:

@@ -129,22 +129,16 @@ class Heartbeat:
 
     def _connected(self) -> "psycopg.Connection[dict[str, object]]":
         if self._connection is None or self._connection.closed:
-            parameters = django_connection.get_connection_params()
             ttl_ms = int(settings.OPSC["LEASE_TTL_S"] * 1000)
-            self._connection = psycopg.connect(
-                host=parameters.get("host"),
-                port=parameters.get("port"),
-                user=parameters.get("user"),
-                password=parameters.get("password"),
-                dbname=parameters.get("dbname"),
-                sslmode=parameters.get("sslmode"),
-                autocommit=True,
-                connect_timeout=max(2, int(ttl_ms / 4000)),
-                tcp_user_timeout=ttl_ms // 2,
-                application_name="opsconductor-heartbeat",
-                options=f"-c statement_timeout={max(1000, ttl_ms // 4)}",
-                row_factory=dict_row,
-            )
+            parameters = django_connection.get_connection_params() | {
+                "connect_timeout": max(2, int(ttl_ms / 4000)),
+                "tcp_user_timeout": ttl_ms // 2,
+                "application_name": "opsconductor-heartbeat",
+                "options": f"-c statement_timeout={max(1000, ttl_ms // 4)}",
+            }
+            for django_only in ("cursor_factory", "context", "prepare_threshold", "server_side_binding"):
+                parameters.pop(django_only, None)
+            self._connection = psycopg.connect(**parameters, autocommit=True, row_factory=dict_row)
             self._connection.execute(f"LISTEN {CHANNEL}")
         return self._connection
 

@@ -6,6 +6,8 @@ trust, because the first may hang in the database.
 """
 
 import logging
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +24,12 @@ from safety.cancellation import CancelReason, CancelToken
 logger = logging.getLogger(__name__)
 
 UNHEALTHY_AFTER_S = 30.0
+HOST_CHARACTERS = 60  # of the host's name in a worker's name
+
+
+def process_name() -> str:
+    """How this process is called in the table of workers: host, pid and start, so that no two are the same."""
+    return f"{socket.gethostname()[:HOST_CHARACTERS]}:{os.getpid()}:{int(time.time())}"
 
 
 @dataclass

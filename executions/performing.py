@@ -1,6 +1,7 @@
 """The innermost part of the chain: hand the work to its connector, and say truthfully how it ended."""
 
 import logging
+import socket
 from dataclasses import replace
 from typing import Any, LiteralString
 from uuid import uuid5
@@ -10,6 +11,7 @@ from django.conf import settings
 from executions.connectors.base import Ended, NotStarted, OutcomeUnknown, Result, Target, Work
 from executions.connectors.registry import connector_for
 from executions.expectations import unmet
+from executions.holdings import HOST_CHARACTERS
 from executions.lifecycle import ClaimedStep
 from executions.output import OutputStore
 from safety.cancellation import CancelReason, CancelToken
@@ -47,6 +49,11 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
         if answer is not None:
             return answer
     try:
+        if step.resume and step.connection == "local" and not _ran_here(step):
+            raise OutcomeUnknown(
+                f"it was begun on the machine of worker {step.previous_worker}, and this is another",
+                category="other_machine",
+            )
         work = _work(step, context)
         result = connector_for(step.kind, step.connection or "").run(work, sink)
     except NotStarted as error:
@@ -76,6 +83,11 @@ def _work(step: ClaimedStep, context: StepContext | None = None) -> Work:
         grace_s=settings.OPSC["KILL_GRACE_S"],
         resume=step.resume,
     )
+
+
+def _ran_here(step: ClaimedStep) -> bool:
+    """Whether the worker that began a local step ran on this machine; its name begins with the host's."""
+    return step.previous_worker.split(":")[0] == socket.gethostname()[:HOST_CHARACTERS]
 
 
 def target_of(step: ClaimedStep, credentials: Any) -> Target | None:

@@ -1,6 +1,7 @@
 """Write a new execution with its steps, step runs, approval and first events: one statement, all or nothing."""
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
@@ -175,7 +176,7 @@ def _execution_parameters(new: NewExecution) -> dict[str, Any]:
         "estimate": frozen.estimate_s,
         "policy": str(policy),
         "step_s": policy.step_s,
-        "execution_s": policy.execution_s,
+        "execution_s": policy.execution_s + _waits_s(frozen),
         "lease_s": policy.lease_s,
         "attempts": policy.attempts,
         "approval_s": policy.approval_s,
@@ -184,6 +185,12 @@ def _execution_parameters(new: NewExecution) -> dict[str, Any]:
         "queue": "immediate" if new.mode is Mode.IMMEDIATE else frozen.sla.value,
         "confirmed": new.confirmed,
     }
+
+
+def _waits_s(frozen: FrozenPlan) -> int:
+    """Seconds that the plan itself asks to wait; they are no part of the policy's limit for work."""
+    seconds = [float(step.spec["with"]["seconds"]) for step in frozen.steps if step.kind == "wait"]
+    return math.ceil(sum(seconds))
 
 
 def _run_parameters(new: NewExecution) -> dict[str, Any]:

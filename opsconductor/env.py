@@ -3,11 +3,21 @@
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-reader = environ.FileAwareEnv()  # NAME_FILE wins over NAME: the file's content is the value
+
+class _Reader(environ.FileAwareEnv):  # type: ignore[misc]  # untyped
+    """NAME_FILE wins over NAME: the file's content is the value, without the line break at its end."""
+
+    def get_value(self, *args: Any, **kwargs: Any) -> Any:
+        value = super().get_value(*args, **kwargs)
+        return value.rstrip("\r\n") if isinstance(value, str) else value
+
+
+reader = _Reader()
 
 
 def data_dir() -> Path:

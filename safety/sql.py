@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -37,7 +37,7 @@ def fetch_one(statement: LiteralString, parameters: Mapping[str, Any] | None = N
 @cache
 def _compact(statement: LiteralString) -> LiteralString:
     """Without its indentation: psycopg keeps what it learns of a statement only up to 4096 characters."""
-    return cast("LiteralString", " ".join(statement.split()))
+    return " ".join(statement.split())
 
 
 # One cursor a connection: making one costs as much as a small statement.

@@ -1,8 +1,6 @@
 """The threads of this process that take wake-ups and run steps, from their start to a drained end."""
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +11,7 @@ from dramatiq.broker import Broker
 
 from executions import dispatch
 from executions.fleet.lanes import Lane
-from executions.holdings import HOLDINGS
+from executions.holdings import HOLDINGS, process_name
 from safety.cancellation import CancelReason
 
 logger = logging.getLogger(__name__)
@@ -123,11 +121,6 @@ class Crew:
         signing_off = threading.Thread(target=HOLDINGS.stop, name="signing off", daemon=True)
         signing_off.start()  # the database may be away, and that must not keep the process
         signing_off.join(SIGN_OFF_S)
-
-
-def process_name() -> str:
-    """How this process is called in the table of workers: host, pid and start, so that no two are the same."""
-    return f"{socket.gethostname()[:60]}:{os.getpid()}:{int(time.time())}"
 
 
 def _let_go() -> None:

@@ -8,7 +8,7 @@ from safety.sql import fetch_one
 
 _READY: LiteralString = """
 WITH picked AS (
-    SELECT r.id, e.status AS was,
+    SELECT r.id, e.status AS was, r.worker AS previous_worker,
            coalesce(extract(epoch FROM statement_timestamp() - r.waiting_since), 0)::float AS waited_s
     FROM opsc_step_run r
     JOIN opsc_execution e ON e.id = r.execution_id
@@ -31,7 +31,7 @@ _TAKE: LiteralString = """
         lock_wait_s = r.lock_wait_s + picked.waited_s,
         not_before = NULL, waiting_since = NULL, waiting_for = '', waits_for_assets = NULL
     FROM picked WHERE r.id = picked.id
-    RETURNING r.*, picked.waited_s, picked.was
+    RETURNING r.*, picked.waited_s, picked.was, picked.previous_worker
 ), begun AS (
     UPDATE opsc_execution e SET
         status = 'running', started_at = coalesce(e.started_at, statement_timestamp()),
@@ -51,7 +51,8 @@ _TAKE: LiteralString = """
     FROM claimed c
 )
 SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, c.attempt, c.attempt_limit,
-       c.lease_token AS token, c.resume, c.verify_first, c.crashes, c.lock_wait_s, c.queue, c.priority, c.asset_id,
+       c.lease_token AS token, c.resume, c.verify_first, c.previous_worker, c.crashes,
+       c.lock_wait_s, c.queue, c.priority, c.asset_id,
        s.id AS step_id, s.key, s.name AS step_name, s.kind, s.spec, s.action_class, s.effect, s.on_failure,
        s.timeout_s, s.retries, s.max_parallel, s.successors, s.survives_worker,
        e.requested_by_id, e.environment, e.changes_assets, e.policy, e.step_limit_s, e.lease_limit_s,
@@ -82,7 +83,7 @@ class ClaimedStep:
     """A step run that this process may run, and all that running it needs.
 
     token: fencing token, required in every write. left_s: seconds to the execution's deadline.
-    first: whether this claim began the execution. resume: re-attach to the attempt instead of starting one.
+    first: whether this claim began the execution. resume: re-attach to the attempt that `previous_worker` began.
     """
 
     step_run_id: UUID
@@ -94,6 +95,7 @@ class ClaimedStep:
     token: int
     resume: bool
     verify_first: bool
+    previous_worker: str
     crashes: int
     lock_wait_s: float
     queue: str

@@ -1,5 +1,7 @@
 """A lost worker never makes a lie: what may be repeated is, what may not is put before a person."""
 
+import socket
+
 import pytest
 
 from executions import lifecycle, reaper, sweeper
@@ -12,9 +14,10 @@ from safety import leases
 from safety.cancellation import CancelToken
 from safety.context import LeaseLost
 from safety.models import AssetLease
-from tests.world import World, events_of, runs_of, script, status_of, wait_step, work_until_over
+from tests.world import World, events_of, runs_of, script, status_of, wait_step, work_off, work_until_over
 
 pytestmark = pytest.mark.usefixtures("working")
+HERE = socket.gethostname()
 POST = {"method": "POST", "url": "http://127.0.0.1:9/"}
 
 
@@ -24,8 +27,8 @@ def lost(world: World, *steps: dict, begun: bool = True, **header) -> ClaimedSte
     return lose(begun)
 
 
-def lose(begun: bool = True) -> ClaimedStep:
-    claimed = lifecycle.claim_from("fast", worker="dead:1", ttl_s=0.001)
+def lose(begun: bool = True, host: str = HERE) -> ClaimedStep:
+    claimed = lifecycle.claim_from("fast", worker=f"{host}:1:1", ttl_s=0.001)
     assert claimed is not None
     if claimed.changes_assets:
         assets = [run.asset_id for run in runs_of(claimed.execution_id) if run.asset_id]
@@ -87,6 +90,17 @@ def test_a_command_is_reattached_within_the_same_attempt(world: World) -> None:
     assert (run.status, run.resume, run.attempt) == ("ready", True, 1)
     assert work_until_over(step.execution_id) == "succeeded"
     assert runs_of(step.execution_id)[0].attempt == 1
+
+
+def test_a_local_command_that_began_on_another_machine_is_not_begun_again(world: World) -> None:
+    world.here()
+    submitted = world.submit(script("echo twice"), targets=["here"])
+    step = lose(host="elsewhere")
+    sweeper.tick()
+    work_off()
+    run = StepRun.objects.get(pk=step.step_run_id)
+    assert (run.status, run.category) == ("interrupted", "other_machine")
+    assert status_of(submitted.execution_id) == "needs_attention"
 
 
 @pytest.mark.parametrize(("answer", "state"), [("true", "succeeded"), ("false", "ready")])
