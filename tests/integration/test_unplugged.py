@@ -133,9 +133,7 @@ def test_masking_and_secrets_hand_the_value_to_the_target_only(
 
 
 @pytest.mark.parametrize("missing", range(len(chain.REQUIRED_ORDER)))
-def test_the_system_does_not_start_with_a_guard_missing_or_moved(
-    settings: Settings, missing: int
-) -> None:
+def test_the_system_does_not_start_with_a_guard_missing_or_moved(settings: Settings, missing: int) -> None:
     order = list(chain.REQUIRED_ORDER)
     settings.SAFETY_MIDDLEWARE = order[:missing] + order[missing + 1 :]
     assert "safety.E001" in [problem.id for problem in run_checks()]
