@@ -1,6 +1,9 @@
 """The inventory in the admin: the machines that steps act on."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 
 from executions.models import Asset
 from safety.administration import TenantAdministeredAdmin, TenantFilter
@@ -17,3 +20,9 @@ class AssetAdmin(TenantAdministeredAdmin):
     uuid_fields = ("pk",)
     ordering = ("name", "pk")
     readonly_fields = ("id", "created_at")
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Only a superuser makes an asset `local`: its steps run with the account of the workers themselves."""
+        if db_field.name == "connection" and not request.user.is_superuser:
+            kwargs["choices"] = [choice for choice in Asset.Connection.choices if choice[0] != "local"]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)

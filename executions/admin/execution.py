@@ -30,11 +30,10 @@ class ExecutionAdmin(HistoryAdmin):
         "requested_by",
         "created_at",
     )
-    list_filter = ("status", "environment", "action_class", "sla", "mode", TenantFilter)
+    list_filter = ("status", "created_at", "environment", "action_class", "sla", "mode", TenantFilter)
     list_select_related = ("tenant", "requested_by")
     search_fields = ("name", "requested_by__username")
     uuid_fields = ("pk",)
-    date_hierarchy = "created_at"
     ordering = ("-created_at", "-pk")
     actions = ("cancel",)
 

@@ -153,7 +153,7 @@ def test_a_tenant_admin_edits_their_own_inventory_and_no_other() -> None:
     acme_asset = factories.an_asset("web-01")
     user = factories.nina(is_staff=True)
     nina = signed_in(user)
-    data = {"name": "db-01", "environment": "dev", "connection": "local", "port": 22, "credentials": "{}"}
+    data = {"name": "db-01", "environment": "dev", "connection": "ssh", "port": 22, "credentials": "{}"}
     other = Tenant.objects.get(slug="other")
     assert nina.post(address(Asset, "add"), data | {"tenant": acme_asset.tenant_id}).status_code == 200
     assert Asset.objects.count() == 1
@@ -163,6 +163,15 @@ def test_a_tenant_admin_edits_their_own_inventory_and_no_other() -> None:
     acme_asset.refresh_from_db()
     assert acme_asset.name == "web-01"
     assert signed_in(factories.olga(is_staff=True)).get(address(Asset, "add")).status_code == 403
+
+
+def test_only_a_superuser_lets_steps_run_with_the_account_of_the_workers() -> None:
+    nina, root = factories.nina(is_staff=True), User.objects.create_superuser("root")
+    tenant = Tenant.objects.get(slug="other")
+    data = {"name": "here", "environment": "dev", "connection": "local", "port": 22, "credentials": "{}"}
+    assert signed_in(nina).post(address(Asset, "add"), data | {"tenant": tenant.pk}).status_code == 200
+    assert not Asset.objects.exists()
+    assert signed_in(root).post(address(Asset, "add"), data | {"tenant": tenant.pk}).status_code == 302
 
 
 def test_a_tenant_admin_gives_roles_by_exact_name_in_their_own_tenant_only() -> None:
