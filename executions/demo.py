@@ -25,7 +25,7 @@ from safety.models import Membership, Tenant
 
 SLUG = "demo"
 TOKEN_VARIABLE = "OPSC_SECRET_DEMO__TOKEN"  # noqa: S105  the name, not the value
-ANSWER_S = 0.4  # the web server takes its time, so that two steps are seen side by side
+ANSWER_S = 0.8  # the web server takes its time, so that two steps are seen side by side
 START_S = 30.0
 FLEET_END_S = 20.0
 
@@ -128,10 +128,9 @@ def _fleet() -> Iterator[None]:
                 sys.executable,
                 str(settings.BASE_DIR / "manage.py"),
                 "fleet",
-                "--workers",
-                "2",
-                "--threads",
-                "4",
+                "--workers=2",
+                "--threads=4",
+                f"--parent={os.getpid()}",
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -9,6 +9,12 @@ umask 077
 printf 'hello from OpsConductor\\nwritten by %s\\n' "$(id -un)" > "$FOLDER/greeting.txt"
 wc -l < "$FOLDER/greeting.txt" | xargs printf 'wrote %s lines\\n'
 """
+_CHECK = """\
+before=$(cksum < "$FOLDER/greeting.txt")
+sleep 1
+[ "$before" = "$(cksum < "$FOLDER/greeting.txt")" ] || exit 1
+head -n 1 "$FOLDER/greeting.txt"
+"""
 _SIGN_IN = """\
 token=$(cat "$OPSC_SECRETS_DIR/token")
 echo "signing in with $token, in base64 $(printf %s "$token" | base64 -w 0)"
@@ -35,16 +41,15 @@ def plan(folder: str, site: str) -> dict[str, Any]:
                 "facts", "Read facts", "uname -srm\nid -un\necho $(nproc) processors", action_class="read"
             ),
             _script("write", "Write a file", _WRITE, env=here, effect="idempotent"),
-            {
-                "id": "check-file",
-                "name": "Check the file",
-                "kind": "command",
-                "with": {"argv": ["grep", "-n", "hello", f"{folder}/greeting.txt"]},
-                "expect": {"output": "hello from OpsConductor"},
-                "action_class": "read",
-                "depends_on": ["write"],
-                "estimate": 1,
-            },
+            _script(
+                "check-file",
+                "Check the file",
+                _CHECK,
+                env=here,
+                expect={"output": "hello from OpsConductor"},
+                action_class="read",
+                depends_on=["write"],
+            ),
             {
                 "id": "check-web",
                 "name": "Check a web server",

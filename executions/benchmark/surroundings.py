@@ -143,9 +143,15 @@ class Processes:
         """A scheduler and two worker processes on the queues, once they have shown themselves."""
         self.manage("scheduler")
         lane = f"--lane=fast,medium,long:{THREADS}"
-        workers = [self.manage("worker", lane) for _ in range(PROCESSES)]
+        workers = [self.manage("worker", lane, f"--parent={os.getpid()}") for _ in range(PROCESSES)]
         alive = Worker.objects.filter(state=Worker.State.ACTIVE)
-        wait_until(lambda: alive.count() >= PROCESSES, START_S, self.last_words)
+        wait_until(
+            lambda: alive.count() >= PROCESSES or any(worker.poll() is not None for worker in workers),
+            START_S,
+            self.last_words,
+        )
+        if any(worker.poll() is not None for worker in workers):
+            raise NothingMeasured(f"a worker process ended: {self.last_words()}")
         return workers
 
     def last_words(self) -> str:

@@ -84,7 +84,9 @@ def _submit(processes: Processes, name: str, *, steps: int, seconds: float) -> t
     """When the submitting began (time.time()), and how many were submitted."""
     start_at = time.time() + HEAD_START_S
     submitters = [
-        processes.module("submitting", name=name, steps=steps, start_at=start_at, seconds=seconds, threads=2)
+        processes.module(
+            "submitting", name=name, steps=steps, start_at=start_at, seconds=seconds, threads=THREADS
+        )
         for _ in range(PROCESSES)
     ]
     return start_at, sum(processes.result_of(one, seconds + 60)["submitted"] for one in submitters)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from executions.models import Execution, StepRun
+from executions.models import Execution, OutputChunk, StepRun
 from tests.commands import ended, environment, manage, plan_file, start
 from tests.fleet import ROOT
 from tests.world import World, script, states_of, status_of, until, wait_step
@@ -167,12 +167,14 @@ def test_retry_of_the_failed_only_makes_a_new_execution(world: World, tmp_path: 
     assert states_of(Execution.objects.exclude(pk=old.pk).get().pk) == {"needs-flag": "succeeded"}
 
 
-def test_ctrl_c_prints_the_id_and_cancels_nothing(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", ["background", "immediate"])
+def test_ctrl_c_prints_the_id_and_cancels_nothing(world: World, tmp_path: Path, mode: str) -> None:
     world.here()
-    path = plan_file(tmp_path, script("sleep 2; echo end", action_class="read"), targets=["here"])
+    step = script("echo begin; sleep 2; echo end", action_class="read")
+    path = plan_file(tmp_path, step, targets=["here"], mode=mode)
     env = environment(OPSC_SWEEP_INTERVAL_S="0.2")
     process = start("run", path, "--as", "olga", env=env)
-    until(lambda: StepRun.objects.filter(status="running").exists(), timeout_s=30)
+    until(OutputChunk.objects.exists, timeout_s=30)
 
     process.send_signal(signal.SIGINT)
     answer = ended(process)
@@ -181,5 +183,7 @@ def test_ctrl_c_prints_the_id_and_cancels_nothing(world: World, tmp_path: Path) 
     assert answer.code == 130
     assert str(execution.pk) in answer.out
     assert not execution.cancel_requested_at
-    assert manage("submit", path, "--as", "olga", "--wait").code == 0  # somebody else goes on with it
-    assert status_of(execution.pk) == "succeeded"
+    assert (StepRun.objects.get().status, StepRun.objects.get().resume) == ("ready", True)
+    if mode == "background":
+        assert manage("submit", path, "--as", "olga", "--wait").code == 0  # somebody else goes on with it
+        assert status_of(execution.pk) == "succeeded"

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import signal
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -43,6 +44,7 @@ class Command(OpsCommand):
             raise BadInput("--seconds: must be from 1 to 60.")
         if why := _objection():
             raise NotAvailable(why, hint=HOW_TO)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the database is dropped then, too
         figures, failures = self._measure(options["seconds"], options["only"])
         if self.wants_json:
             self.print_json(

@@ -32,9 +32,9 @@ class Command(OpsCommand):
         call_command("migrate", interactive=False, verbosity=0)
         accounts = demo.ensure_demo()
         if settings.RABBITMQ_URL and demo.TOKEN_VARIABLE not in os.environ and some_worker_lives():
-            raise NotAvailable(
-                "Other workers are alive on this database, and they do not know the demo's secret.",
-                hint=f"Stop them for the demo, or set {demo.TOKEN_VARIABLE} to one value for them and for this.",
+            self.note(
+                "Other workers are alive on this database. Where one of them takes the step with the secret and "
+                f"was not started by `up`, it needs {demo.TOKEN_VARIABLE}."
             )
         demo.ensure_token()
         try:

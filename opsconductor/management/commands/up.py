@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from executions import scheduler
-from executions.demo import ensure_demo
+from executions.demo import ensure_demo, ensure_token
 from executions.fleet import lanes
 from executions.fleet.crew import Crew
 from executions.fleet.signals import Signals
@@ -49,6 +49,7 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         if not User.objects.exists():
             ensure_demo()
+        ensure_token()  # for a `make demo` beside this: its steps may be taken here
         try:
             web = WebServer(host, port)
         except AddressTaken as problem:
