@@ -29,50 +29,41 @@ echo "this is try $tries"
 
 def plan(folder: str, site: str) -> dict[str, Any]:
     """Seven steps that write into `folder` only; `site` is the address of the web server that they check."""
-    here = {"FOLDER": folder}
     return {
         "version": 1,
         "name": "Demo on this machine",
         "description": "Facts, a file, two checks side by side, a secret, a step that needs two tries, a report.",
         "mode": "background",
         "targets": [MACHINE],
-        "steps": [
-            _script(
-                "facts", "Read facts", "uname -srm\nid -un\necho $(nproc) processors", action_class="read"
-            ),
-            _script("write", "Write a file", _WRITE, env=here, effect="idempotent"),
-            _script(
-                "check-file",
-                "Check the file",
-                _CHECK,
-                env=here,
-                expect={"output": "hello from OpsConductor"},
-                action_class="read",
-                depends_on=["write"],
-            ),
-            {
-                "id": "check-web",
-                "name": "Check a web server",
-                "kind": "http",
-                "with": {"method": "GET", "url": f"{site}/health"},
-                "expect": {"status": [200], "output": "ready"},
-                "depends_on": ["write"],
-                "estimate": 1,
-            },
-            _script(
-                "token",
-                "Use a secret",
-                _SIGN_IN,
-                secrets={"token": {"secret": "env:TOKEN"}},
-                action_class="read",
-                depends_on=["check-file", "check-web"],
-            ),
-            _script(
-                "flaky", "Fail once, then work", _FLAKY, env=here, effect="idempotent", retries=1, estimate=6
-            ),
-            _script("report", "Report", 'ls -l "$FOLDER"', env=here, action_class="read"),
-        ],
+        "steps": _steps({"FOLDER": folder}, site),
     }
+
+
+def _steps(here: dict[str, str], site: str) -> list[dict[str, Any]]:
+    read, parallel = {"action_class": "read"}, {"depends_on": ["write"]}
+    expected = {"output": "hello from OpsConductor"}
+    token = {"token": {"secret": "env:TOKEN"}}
+    return [
+        _script("facts", "Read facts", "uname -srm\nid -un\necho $(nproc) processors", **read),
+        _script("write", "Write a file", _WRITE, env=here, effect="idempotent"),
+        _script("check-file", "Check the file", _CHECK, env=here, expect=expected, **read, **parallel),
+        {
+            "id": "check-web",
+            "name": "Check a web server",
+            "kind": "http",
+            "with": {"method": "GET", "url": f"{site}/health"},
+            "expect": {"status": [200], "output": "ready"},
+            "estimate": 1,
+        }
+        | parallel,
+        _script(
+            "token", "Use a secret", _SIGN_IN, secrets=token, depends_on=["check-file", "check-web"], **read
+        ),
+        _script(
+            "flaky", "Fail once, then work", _FLAKY, env=here, effect="idempotent", retries=1, estimate=6
+        ),
+        _script("report", "Report", 'ls -l "$FOLDER"', env=here, **read),
+    ]
 
 
 def _script(id_: str, name: str, text: str, **more: Any) -> dict[str, Any]:
