@@ -74,6 +74,9 @@ class TenantScopedAdmin(_ModelAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         if request.user.is_superuser:
             return rows
+        tenants = list(tenants_visible_to(request.user)[:2])
+        if len(tenants) == 1:  # an index delivers the rows of one tenant in their order
+            return rows.filter(**{self.tenant_path: tenants[0]})
         return rows.filter(**{f"{self.tenant_path}__in": tenants_visible_to(request.user)})
 
     def get_search_results(

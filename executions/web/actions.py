@@ -1,6 +1,7 @@
 """What this person can do to an execution now; the page offers nothing else."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from django.contrib.auth.models import AnonymousUser, User
 
@@ -17,14 +18,35 @@ class Actions:
     """Offers for one person. `cannot_decide`: why the approval is not theirs, empty when it is."""
 
     execution: Execution
+    user: User | AnonymousUser
     cancel: bool
     retry: bool
     retry_failed: bool
     decide: bool
     cannot_decide: str
     unknown: list[StepRun]
-    targets: list[str]
-    more_targets: int
+
+    @cached_property
+    def _names(self) -> list[str]:
+        runs = StepRun.objects.visible_to(self.user).filter(execution_id=self.execution.pk)
+        names = runs.filter(asset__isnull=False).values_list("asset__name", flat=True)
+        return list(names.order_by("asset__name").distinct())
+
+    @property
+    def targets(self) -> list[str]:
+        """The first target names; read only where they are shown, because there may be thousands."""
+        return self._names[:TARGETS_SHOWN]
+
+    @property
+    def more_targets(self) -> int:
+        """How many targets there are besides those shown."""
+        return max(0, len(self._names) - TARGETS_SHOWN)
+
+    @property
+    def key(self) -> str:
+        """Changes whenever something else is offered."""
+        offered = (self.cancel, self.retry, self.retry_failed, self.decide, self.cannot_decide)
+        return f"{self.execution.status} {offered} {[str(run.pk) for run in self.unknown]}"
 
     @property
     def any(self) -> bool:
@@ -40,17 +62,15 @@ def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
     wanted = not over and execution.cancel_requested_at is None
     retry = over and user.has_perm("executions.retry_execution", execution)
     objection = may_decide(execution, user) if waits else ""
-    targets = _targets(execution, user)
     return Actions(
         execution=execution,
+        user=user,
         cancel=wanted and user.has_perm("executions.cancel_execution", execution),
         retry=retry,
         retry_failed=retry and 0 < execution.succeeded_runs < execution.total_runs,
         decide=waits and not objection,
         cannot_decide=objection,
         unknown=_unknown(execution, user),
-        targets=targets[:TARGETS_SHOWN],
-        more_targets=max(0, len(targets) - TARGETS_SHOWN),
     )
 
 
@@ -61,12 +81,3 @@ def _unknown(execution: Execution, user: User | AnonymousUser) -> list[StepRun]:
         return []
     found = StepRun.objects.visible_to(user).filter(execution_id=execution.pk, status=StepStatus.INTERRUPTED)
     return list(found.select_related("step", "asset").order_by("position", "id")[:UNKNOWN_SHOWN])
-
-
-def _targets(execution: Execution, user: User | AnonymousUser) -> list[str]:
-    names = (
-        StepRun.objects.visible_to(user)
-        .filter(execution_id=execution.pk, asset__isnull=False)
-        .values_list("asset__name", flat=True)
-    )
-    return list(names.order_by("asset__name").distinct())

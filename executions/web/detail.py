@@ -1,7 +1,7 @@
 """The page of one execution, and the parts of it that follow the run."""
 
-import re
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlencode
@@ -24,8 +24,6 @@ EVENTS_SHOWN = 30
 DIGEST_BYTES = 6
 # The parts that follow the run, each a template and the id of an element of the page.
 PARTS = ("head", "matrix", "output", "records", "actions")
-EMPTY_DIGEST = "-"
-_CSRF_TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"')
 
 
 @dataclass(frozen=True)
@@ -55,17 +53,37 @@ class Choice:
         return urlencode({name: value for name, value in given.items() if value})
 
 
+@dataclass(frozen=True)
+class Part:
+    """A piece of the page. It has changed when its `key` has, or without a key, when its HTML has."""
+
+    template: str
+    request: HttpRequest
+    context: dict[str, Any]
+    key: str
+
+    @cached_property
+    def html(self) -> str:
+        """The piece, drawn once."""
+        return render_to_string(self.template, self.context, self.request)
+
+    @cached_property
+    def digest(self) -> str:
+        """Short, and another one after a change."""
+        return blake2b((self.key or self.html).encode(), digest_size=DIGEST_BYTES).hexdigest()
+
+
 @require_safe
 def execution(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     """Everything about one execution."""
     found = _visible(request, execution_id)
     choice = Choice.of(request)
-    parts = _rendered(request, found, choice)
+    parts = _parts(request, found, choice)
     context = {
         "execution": found,
-        "parts": parts,
         "choice": choice,
-        "seen": ".".join(_digest(html) for html in parts.values()),
+        "parts": {name: part.html for name, part in parts.items()},
+        "seen": ".".join(part.digest for part in parts.values()),
     }
     return render(request, "executions/detail.html", context)
 
@@ -78,18 +96,16 @@ def live(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     """
     found = _visible(request, execution_id)
     choice = Choice.of(request)
-    parts = _rendered(request, found, choice)
-    seen = request.GET.get("seen", "").split(".")
-    before = dict(zip(PARTS, seen + [EMPTY_DIGEST] * len(PARTS), strict=False))
-    digests = {name: _digest(html) for name, html in parts.items()}
-    changed = {name: html for name, html in parts.items() if digests[name] != before[name]}
+    parts = _parts(request, found, choice)
+    before = dict(zip(PARTS, request.GET.get("seen", "").split("."), strict=False))
+    changed = {name: part.html for name, part in parts.items() if part.digest != before.get(name)}
     if not changed:
         return HttpResponse(status=204)
     context = {
         "execution": found,
         "choice": choice,
         "changed": changed,
-        "seen": ".".join(digests.values()),
+        "seen": ".".join(part.digest for part in parts.values()),
     }
     return render(request, "executions/live.html", context)
 
@@ -109,14 +125,15 @@ def _visible(request: HttpRequest, execution_id: UUID) -> Execution:
     return found
 
 
-def _rendered(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, str]:
-    """Each part as HTML."""
+def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, Part]:
+    """What follows the run, each part drawn when it is needed."""
     approval = Approval.objects.visible_to(request.user).filter(execution_id=found.pk)
     decision = approval.select_related("decided_by").first()
     chosen = chosen_run(found, request.user, choice.run)
     matrix = matrix_of(
         found, request.user, chosen=chosen, cursor=choice.after, only_trouble=choice.only_trouble
     )
+    actions = actions_for(found, request.user)
     context: dict[str, Any] = {
         "execution": found,
         "choice": choice,
@@ -127,9 +144,12 @@ def _rendered(request: HttpRequest, found: Execution, choice: Choice) -> dict[st
         "output": output_of(chosen, choice.attempt) if chosen else None,
         "events": _events(request, found),
         "leases": _leases(request, found),
-        "actions": actions_for(found, request.user),
+        "actions": actions,
     }
-    return {name: render_to_string(f"executions/part_{name}.html", context, request) for name in PARTS}
+    return {
+        name: Part(f"executions/part_{name}.html", request, context, actions.key if name == "actions" else "")
+        for name in PARTS
+    }
 
 
 def _events(request: HttpRequest, found: Execution) -> list[Event]:
@@ -142,8 +162,3 @@ def _leases(request: HttpRequest, found: Execution) -> list[tuple[str, AssetLeas
     assets = Asset.objects.visible_to(request.user).in_bulk([lease.asset_id for lease in held])
     named = ((assets[lease.asset_id].name, lease) for lease in held if lease.asset_id in assets)
     return sorted(named, key=lambda pair: pair[0])
-
-
-def _digest(html: str) -> str:
-    """What the part says; the CSRF token in it is written differently each time."""
-    return blake2b(_CSRF_TOKEN.sub("", html).encode(), digest_size=DIGEST_BYTES).hexdigest()

@@ -19,7 +19,7 @@ from safety.choices import Environment
 from safety.visibility import tenants_visible_to
 
 PAGE_SIZE = 50
-SEARCH_DEPTH = 20_000  # rows of a tenant that one text search looks at
+SEARCH_DEPTH = 20_000  # rows of a tenant that one search looks at
 GROUPS = {"open": "not over yet", "trouble": "ended in trouble"}
 TROUBLE = (ExecutionStatus.FAILED, ExecutionStatus.PARTIAL, ExecutionStatus.TIMED_OUT)
 
@@ -47,14 +47,18 @@ class Filters:
         given = {"state": self.state, "q": self.text, "environment": self.environment}
         return urlencode({name: value for name, value in given.items() if value})
 
-    def condition(self) -> Q:
-        """What the rows must fulfil, apart from the text."""
-        wanted = Q(environment=self.environment) if self.environment else Q()
+    @property
+    def needs_looking(self) -> bool:
+        """Whether no index answers it, so that rows have to be looked at one by one."""
+        return bool(self.text or self.environment)
+
+    def indexed(self) -> Q:
+        """The part that an index answers."""
         if self.state == "open":
-            return wanted & Q(finished_at__isnull=True)
+            return Q(finished_at__isnull=True)
         if self.state == "trouble":
-            return wanted & Q(status__in=TROUBLE)
-        return wanted & Q(status=self.state) if self.state else wanted
+            return Q(status__in=TROUBLE)
+        return Q(status=self.state) if self.state else Q()
 
 
 @require_safe
@@ -89,17 +93,19 @@ def executions(request: HttpRequest) -> HttpResponse:
 def _of_tenant(
     rows: QuerySet[Execution], filters: Filters, cursor: str
 ) -> tuple[QuerySet[Execution], datetime | None]:
-    """One tenant's matches, and where the text search gave up looking.
+    """One tenant's matches, and where looking at rows for text or environment was given up.
 
     One tenant at a time, because only then the index delivers the rows in their order.
     """
-    rows = rows.filter(keyset.older_than(cursor)).filter(filters.condition()).order_by("-created_at", "-id")
-    if not filters.text:
+    rows = rows.filter(keyset.older_than(cursor), filters.indexed()).order_by("-created_at", "-id")
+    if not filters.needs_looking:
         return rows, None
     floor = rows.values_list("created_at", flat=True)[SEARCH_DEPTH : SEARCH_DEPTH + 1].first()
     if floor is not None:
         rows = rows.filter(created_at__gte=floor)
-    return rows.filter(_matches(filters.text)), floor
+    if filters.environment:
+        rows = rows.filter(environment=filters.environment)
+    return (rows.filter(_matches(filters.text)) if filters.text else rows), floor
 
 
 def _matches(text: str) -> Q:

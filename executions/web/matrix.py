@@ -84,10 +84,12 @@ def matrix_of(
     only_trouble: bool = False,
 ) -> Matrix:
     """The steps in their order, the targets of each by name, at most PAGE_SIZE step runs."""
-    found = StepRun.objects.visible_to(user).filter(_after(cursor), execution_id=execution.pk)
+    page = StepRun.objects.filter(_after(cursor), execution_id=execution.pk).order_by("position", "id")
     if only_trouble:
-        found = found.filter(status__in=TROUBLE)
-    runs = list(found.select_related("asset", "step").order_by("position", "id")[: PAGE_SIZE + 1])
+        page = page.filter(status__in=TROUBLE)
+    # The page is cut out first, by its index, and only then held against what the person may see.
+    found = StepRun.objects.visible_to(user).filter(pk__in=page.values("pk")[: PAGE_SIZE + 1])
+    runs = list(found.select_related("asset", "step").order_by("position", "id"))
     following = runs[PAGE_SIZE - 1] if len(runs) > PAGE_SIZE else None
     names = _names(execution, runs)
     return Matrix(
