@@ -22,7 +22,9 @@ def test_a_lane_survives_the_command_line() -> None:
     assert Lane.parse(str(Lane(("fast", "medium"), 8))) == Lane(("fast", "medium"), 8)
 
 
-@pytest.mark.parametrize("text", ["", "fast", "fast:", "fast:0", "fast:65", "fast:x", "slow:1", "fast,,long:1", ":1"])
+@pytest.mark.parametrize(
+    "text", ["", "fast", "fast:", "fast:0", "fast:65", "fast:x", "slow:1", "fast,,long:1", ":1"]
+)
 def test_a_lane_that_makes_no_sense_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="queue"):
         Lane.parse(text)
