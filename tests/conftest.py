@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
@@ -20,6 +21,11 @@ from tests.services.plugin import RABBITMQ_VARIABLE
 from tests.services.postgres import Postgres
 from tests.services.processes import ServiceUnavailable
 from tests.services.rabbitmq import Node, OwnRabbitMQ, Vhost
+
+# The same examples in every run of CI: a change is judged by what it changed. Elsewhere new ones are looked for.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 RINGS = ("unit", "integration", "e2e", "faults")
 

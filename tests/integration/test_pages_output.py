@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from executions.web import output as output_page
@@ -82,6 +82,8 @@ def test_hidden_characters_are_shown_by_name(text: str, name: str) -> None:
     assert text not in shown
 
 
+@example("00\x9d0", 8)
+@example("\x9b3", 6)
 @given(st.text(max_size=200), st.integers(0, 200))
 def test_where_a_piece_ends_changes_nothing_but_the_spans(text: str, cut: int) -> None:
     def plain(shown: str) -> str:
