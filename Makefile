@@ -86,7 +86,7 @@ $(UV):
 	$(UV_HOME)/bin/python -m pip install -qq --no-input --disable-pip-version-check uv==$(UV_VERSION)
 
 clean:  ## Remove the environment, downloads and caches; the data in var/ stays
-	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache static/collected
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-data:  ## Remove var/, with the embedded database and its keys
