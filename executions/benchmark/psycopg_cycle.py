@@ -8,6 +8,8 @@ from typing import LiteralString
 
 import psycopg
 
+from executions.benchmark.starting import sleep_until, wait_for_start
+
 TABLES: LiteralString = """
 CREATE TABLE IF NOT EXISTS plain_run (
     id bigserial PRIMARY KEY, name text NOT NULL, payload jsonb NOT NULL, status text NOT NULL DEFAULT 'ready',
@@ -36,7 +38,7 @@ def cycles(url: str, start_at: float, seconds: float, counts: list[int]) -> None
     with psycopg.connect(url) as connection:
         connection.execute("SELECT 1")
         connection.commit()
-        time.sleep(max(0.0, start_at - time.time()))
+        sleep_until(start_at)
         while time.time() < start_at + seconds:
             connection.execute(_INSERT, ("cycle", '{"kind": "wait", "seconds": 0.001}'))
             connection.commit()
@@ -51,9 +53,10 @@ def cycles(url: str, start_at: float, seconds: float, counts: list[int]) -> None
     counts.append(done)
 
 
-def main(url: str, start_at: float, seconds: float, threads: int) -> None:
+def main(url: str, seconds: float, threads: int) -> None:
     """Print how many cycles were completed."""
     counts: list[int] = []
+    start_at = wait_for_start()
     running = [threading.Thread(target=cycles, args=(url, start_at, seconds, counts)) for _ in range(threads)]
     for thread in running:
         thread.start()

@@ -8,6 +8,8 @@ import time
 from typing import Any
 from uuid import uuid4
 
+from executions.benchmark.starting import sleep_until, wait_for_start
+
 
 def plan(name: str, steps: int) -> dict[str, Any]:
     """A background plan of so many steps that do nothing for a millisecond, one after the other."""
@@ -16,8 +18,8 @@ def plan(name: str, steps: int) -> dict[str, Any]:
     return {"version": 1, "name": f"{name} {uuid4()}", "mode": "background", "steps": chain}
 
 
-def main(name: str, steps: int, start_at: float, seconds: float, threads: int) -> None:
-    """Print how many plans were submitted, and when the first one was begun."""
+def main(name: str, steps: int, seconds: float, threads: int) -> None:
+    """Print how many plans were submitted."""
     from django.contrib.auth.models import User
     from django.db import connections
 
@@ -26,11 +28,12 @@ def main(name: str, steps: int, start_at: float, seconds: float, threads: int) -
     from safety.models import Tenant
 
     counts: list[int] = []
+    start_at = wait_for_start()
 
     def submit_on() -> None:
         tenant, user = Tenant.objects.get(slug="bench"), User.objects.get(username="bench")
         done = 0
-        time.sleep(max(0.0, start_at - time.time()))
+        sleep_until(start_at)
         while time.time() < start_at + seconds:
             submit(plan(name, steps), user=user, tenant=tenant)
             done += 1

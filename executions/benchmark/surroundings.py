@@ -2,11 +2,12 @@
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,7 @@ from safety.choices import Role
 from safety.models import Membership, Tenant
 
 START_S = 30.0
+CONNECT_S = 0.5  # for the threads of a loaded process to connect
 THREADS = 8  # of each worker process, and of each process of the psycopg baseline
 PROCESSES = 2
 GIVEN = ("DATABASE_URL", "RABBITMQ_URL", "SECRET_KEY", "OPSC_MESSAGE_KEY")
@@ -97,8 +99,9 @@ class Processes:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            if process.stdout:
-                process.stdout.close()
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    pipe.close()
         self._folder.cleanup()
 
     def manage(self, *arguments: str) -> subprocess.Popen[str]:
@@ -113,7 +116,7 @@ class Processes:
         with self.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603  our own programs
                 [sys.executable, *argv],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -127,6 +130,19 @@ class Processes:
     def log(self) -> Path:
         """What every process wrote on its standard error."""
         return Path(self._folder.name) / "stderr.log"
+
+    def start_together(self, processes: Sequence[subprocess.Popen[str]]) -> float:
+        """Wait until every process is loaded, and have all begin a moment later; that moment (time.time())."""
+        for process in processes:
+            loaded = process.stdout and select.select([process.stdout], [], [], START_S)[0]
+            if not loaded or process.stdout is None or process.stdout.readline() != "ready\n":
+                raise NothingMeasured(f"a process of the benchmark did not start: {self.last_words()}")
+        start_at = time.time() + CONNECT_S
+        for process in processes:
+            if process.stdin:
+                process.stdin.write(f"{start_at}\n")
+                process.stdin.flush()
+        return start_at
 
     def result_of(self, process: subprocess.Popen[str], timeout_s: float) -> dict[str, Any]:
         """Wait for the process's end and read what it printed. Raises NothingMeasured when it failed."""

@@ -1,7 +1,6 @@
 """Executions from submission to recorded end, through RabbitMQ and two worker processes."""
 
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import LiteralString
@@ -11,7 +10,6 @@ from executions.benchmark.figures import NothingMeasured
 from executions.benchmark.surroundings import PROCESSES, THREADS, Processes, wait_until
 from safety.sql import fetch, fetch_one
 
-HEAD_START_S = 2.0  # for processes to load and connect before the clock starts
 DRAIN_S = 60.0
 
 _STATE: LiteralString = """
@@ -38,11 +36,10 @@ def psycopg_cycles(processes: Processes, url: str, seconds: float) -> float:
     """Cycles per second of the plain psycopg baseline."""
     for statement in psycopg_cycle.TABLES.split(";\n"):
         fetch(statement)
-    start_at = time.time() + HEAD_START_S
     running = [
-        processes.module("psycopg_cycle", url=url, start_at=start_at, seconds=seconds, threads=THREADS)
-        for _ in range(PROCESSES)
+        processes.module("psycopg_cycle", url=url, seconds=seconds, threads=THREADS) for _ in range(PROCESSES)
     ]
+    processes.start_together(running)
     done = sum(processes.result_of(process, seconds + 30)["cycles"] for process in running)
     if not done:
         raise NothingMeasured("the psycopg baseline completed no cycle")
@@ -82,13 +79,11 @@ def submissions(processes: Processes, name: str, *, seconds: float) -> float:
 
 def _submit(processes: Processes, name: str, *, steps: int, seconds: float) -> tuple[float, int]:
     """When the submitting began (time.time()), and how many were submitted."""
-    start_at = time.time() + HEAD_START_S
     submitters = [
-        processes.module(
-            "submitting", name=name, steps=steps, start_at=start_at, seconds=seconds, threads=THREADS
-        )
+        processes.module("submitting", name=name, steps=steps, seconds=seconds, threads=THREADS)
         for _ in range(PROCESSES)
     ]
+    start_at = processes.start_together(submitters)
     return start_at, sum(processes.result_of(one, seconds + 60)["submitted"] for one in submitters)
 
 
