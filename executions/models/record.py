@@ -67,7 +67,7 @@ class Approval(models.Model):
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_index=False)
     execution = models.OneToOneField(Execution, models.CASCADE, related_name="approval")
-    level = models.PositiveSmallIntegerField()
+    level = models.SmallIntegerField()
     approval_hash = models.CharField(max_length=64)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.REQUESTED)
     requested_at = models.DateTimeField(db_default=Now())
@@ -110,7 +110,7 @@ class DeadLetter(models.Model):
     step_run = models.ForeignKey(StepRun, models.CASCADE, related_name="dead_letters")
     category = models.CharField(max_length=40)
     reason = models.CharField(max_length=2000)
-    attempts = models.PositiveSmallIntegerField()
+    attempts = models.SmallIntegerField()
     worker = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     closed_at = models.DateTimeField(null=True)

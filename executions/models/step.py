@@ -22,7 +22,7 @@ class Step(models.Model):
         CONTINUE = "continue"
 
     execution = models.ForeignKey(Execution, models.CASCADE, related_name="steps", db_index=False)
-    position = models.PositiveIntegerField()
+    position = models.IntegerField()
     key = models.CharField(max_length=100)
     name = models.CharField(max_length=200, blank=True)
     kind = models.CharField(max_length=20)
@@ -32,20 +32,19 @@ class Step(models.Model):
     survives_worker = models.BooleanField(default=False)
     on_failure = models.CharField(max_length=10, choices=OnFailure.choices, default=OnFailure.ABORT)
     timeout_s = models.FloatField(null=True)
-    retries = models.PositiveSmallIntegerField(default=0)
-    max_parallel = models.PositiveIntegerField(null=True)
+    retries = models.SmallIntegerField(default=0)
+    max_parallel = models.IntegerField(null=True)
     estimate_s = models.FloatField(default=1)
-    predecessors = ArrayField(models.PositiveIntegerField(), default=list)
-    successors = ArrayField(models.PositiveIntegerField(), default=list)
-    waits_on = models.PositiveIntegerField(default=0)
-    remaining = models.PositiveIntegerField()
+    predecessors = ArrayField(models.IntegerField(), default=list)
+    successors = ArrayField(models.IntegerField(), default=list)
+    waits_on = models.IntegerField(default=0)
+    remaining = models.IntegerField()
     closed = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "opsc_step"
         constraints = [
             models.UniqueConstraint(fields=["execution", "position"], name="one_step_per_position"),
-            models.CheckConstraint(condition=models.Q(effect__in=Effect.values), name="step_effect_is_known"),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from executions.models.asset import Asset
 from executions.models.execution import Execution
 from executions.models.step import Step
-from executions.states import TERMINAL_STEP, StepStatus
+from executions.states import STEP_MOVES, TERMINAL_STEP, StepStatus
 from safety.models import Tenant
 from safety.visibility import tenants_visible_to
 
@@ -38,13 +38,13 @@ class StepRun(models.Model):
     execution = models.ForeignKey(Execution, models.CASCADE, related_name="step_runs", db_index=False)
     step = models.ForeignKey(Step, models.CASCADE, related_name="runs", db_index=False)
     asset = models.ForeignKey(Asset, models.PROTECT, null=True, related_name="step_runs", db_index=False)
-    position = models.PositiveIntegerField()
+    position = models.IntegerField()
     status = models.CharField(max_length=12, choices=StepStatus.choices)
     queue = models.CharField(max_length=10)
-    priority = models.PositiveSmallIntegerField(default=1)
-    attempt = models.PositiveSmallIntegerField(default=0, db_default=0)
-    attempt_limit = models.PositiveSmallIntegerField()
-    crashes = models.PositiveSmallIntegerField(default=0, db_default=0)
+    priority = models.SmallIntegerField(default=1)
+    attempt = models.SmallIntegerField(default=0, db_default=0)
+    attempt_limit = models.SmallIntegerField()
+    crashes = models.SmallIntegerField(default=0, db_default=0)
     resume = models.BooleanField(default=False, db_default=False)
     verify_first = models.BooleanField(default=False, db_default=False)
     not_before = models.DateTimeField(null=True)
@@ -71,11 +71,8 @@ class StepRun(models.Model):
         db_table = "opsc_step_run"
         constraints = [
             models.CheckConstraint(
-                condition=Q(status__in=StepStatus.values), name="step_run_status_is_known"
-            ),
-            models.CheckConstraint(
                 condition=Q(status__in=sorted(TERMINAL_STEP), finished_at__isnull=False)
-                | (~Q(status__in=sorted(TERMINAL_STEP)) & Q(finished_at__isnull=True)),
+                | Q(status__in=sorted(STEP_MOVES), finished_at__isnull=True),
                 name="step_run_is_terminal_when_finished",
             ),
             models.CheckConstraint(
@@ -114,8 +111,8 @@ class OutputChunk(models.Model):
     """A piece of masked output. `raw_end` is the offset in the raw stream that it reaches."""
 
     step_run = models.ForeignKey(StepRun, models.CASCADE, related_name="chunks", db_index=False)
-    attempt = models.PositiveSmallIntegerField()
-    sequence = models.PositiveIntegerField()
+    attempt = models.SmallIntegerField()
+    sequence = models.IntegerField()
     stream = models.CharField(max_length=10)
     text = models.TextField()
     raw_end = models.BigIntegerField()
