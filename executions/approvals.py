@@ -41,13 +41,13 @@ WITH queued AS (
     UPDATE opsc_execution SET mode = 'background' WHERE id = %(execution)s RETURNING id, sla
 ), moved AS (
     UPDATE opsc_step_run r SET queue = queued.sla,
-           status = CASE WHEN first.id IS NULL THEN r.status ELSE 'ready' END,
-           ready_at = CASE WHEN first.id IS NOT NULL THEN statement_timestamp() END
-    FROM queued, opsc_step s LEFT JOIN LATERAL (
-        SELECT x.id FROM opsc_step_run x WHERE x.step_id = s.id AND s.waits_on = 0 ORDER BY x.id LIMIT s.max_parallel
-    ) first ON true
-    WHERE r.execution_id = queued.id AND s.id = r.step_id AND r.status = 'pending'
-      AND (first.id = r.id OR (first.id IS NULL AND s.waits_on > 0))
+           status = CASE WHEN begins.now THEN 'ready' ELSE r.status END,
+           ready_at = CASE WHEN begins.now THEN statement_timestamp() END
+    FROM queued, opsc_step s, LATERAL (
+        SELECT y.id, s.waits_on = 0 AND y.place <= coalesce(s.max_parallel, y.place) AS now FROM (
+            SELECT x.id, row_number() OVER (ORDER BY x.id) AS place FROM opsc_step_run x WHERE x.step_id = s.id
+        ) y) begins
+    WHERE r.execution_id = queued.id AND s.execution_id = queued.id AND begins.id = r.id AND r.status = 'pending'
     RETURNING r.id, r.queue, r.priority, r.status
 )
 SELECT id, queue, priority FROM moved WHERE status = 'ready'

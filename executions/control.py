@@ -35,6 +35,8 @@ UPDATE opsc_approval SET status = 'withdrawn' WHERE execution_id = %(execution)s
 
 _NOTIFY: LiteralString = "SELECT pg_notify(%(channel)s, %(payload)s)"
 
+_NOTHING_UNKNOWN: LiteralString = "UPDATE opsc_execution SET interrupted_runs = 0 WHERE id = %(execution)s"
+
 # Nobody knows how these ended, and nobody will look: cancelled, but not as proven.
 _GIVE_UP_UNKNOWN: LiteralString = """
 WITH given_up AS (
@@ -42,8 +44,10 @@ WITH given_up AS (
     WHERE execution_id = %(execution)s AND status = 'interrupted'
     RETURNING id, tenant_id, execution_id, step_id
 ), history AS (
-    INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor)
-    SELECT tenant_id, execution_id, id, 'step.cancelled', 'interrupted', 'cancelled', 'user', %(actor)s
+    INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
+                            data)
+    SELECT tenant_id, execution_id, id, 'step.cancelled', 'interrupted', 'cancelled', %(kind)s, %(actor)s,
+           '{}'::jsonb
     FROM given_up
 )
 SELECT step_id FROM given_up
@@ -88,13 +92,26 @@ def _cancel(execution_id: UUID, *, kind: str, reason: str, by: By) -> str:
         fetch(_WITHDRAW, {"execution": execution_id})
         lifecycle.stop_rest(execution_id, StepStatus.CANCELLED, "cancelled")
         if before["status"] == ExecutionStatus.NEEDS_ATTENTION:
-            rows = fetch(_GIVE_UP_UNKNOWN, {"execution": execution_id, "actor": by.name})
-            lifecycle.count_ended(execution_id, StepStatus.CANCELLED, [row["step_id"] for row in rows])
+            _give_up_unknown(execution_id, by, reason)
         ready = lifecycle.release_and_wake(execution_id)
         fetch(_NOTIFY, {"channel": CHANNEL, "payload": f"{execution_id} {kind}"})
         after: str = fetch(_STATUS, {"execution": execution_id})[0]["status"]
     dispatch.wake(ready)
     return after
+
+
+def _give_up_unknown(execution_id: UUID, by: By, reason: str) -> None:
+    """Go on without an answer, so that what still runs can end the execution; leases under review stay."""
+    fetch(_NOTHING_UNKNOWN, {"execution": execution_id})
+    lifecycle.move(
+        execution_id,
+        from_status=ExecutionStatus.NEEDS_ATTENTION,
+        to_status=ExecutionStatus.RUNNING,
+        by=by,
+        reason=reason,
+    )
+    rows = fetch(_GIVE_UP_UNKNOWN, {"execution": execution_id, "kind": by.kind, "actor": by.name})
+    lifecycle.count_ended(execution_id, StepStatus.CANCELLED, [row["step_id"] for row in rows])
 
 
 def _asked_before(execution_id: UUID, status: str) -> str:
@@ -140,13 +157,13 @@ def retry(execution_id: UUID, *, user: User, failed_only: bool = False, confirme
 
 def _only_failed(execution: Execution, frozen: FrozenPlan) -> FrozenPlan:
     """The plan without the step runs that succeeded; steps left empty fall out of the graph."""
-    succeeded = set(
-        StepRun.objects.filter(execution=execution, status=StepStatus.SUCCEEDED).values_list(
-            "step__key", "asset_id"
-        )
+    left = set(
+        StepRun.objects.filter(execution=execution)
+        .exclude(status=StepStatus.SUCCEEDED)
+        .values_list("step__key", "asset_id")
     )
     chosen = {
-        step.id: tuple(target for target in step.targets if (step.id, target) not in succeeded)
+        step.id: tuple(target for target in step.targets if (step.id, target) in left)
         for step in frozen.steps
     }
     kept = [step for step in frozen.steps if chosen[step.id]]

@@ -3,7 +3,7 @@
 import logging
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import cast
 from uuid import UUID
@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 LONGEST_SHIFT_S = 60.0  # one message is worked on no longer than this before it is acknowledged
 RETRY_BASE_S, RETRY_CAP_S = 1.0, 300.0
+TRY_AGAIN_S = 5.0  # before another holder tries to reach what an earlier one began
+NOT_REACHED = "not_reached"
+REFUSALS = frozenset({"rbac", "approval"})
 WAIT_SLACK_S = 5.0
 LOCK_POLL_S = 15.0  # a freed asset wakes its waiters at once; this is for a wake-up that was lost
 
@@ -78,7 +81,7 @@ def run(step: ClaimedStep, claimed_at: float) -> list[Ready]:
     context = _context(step)
     with HOLDINGS.hold(step, context.cancel, claimed_at):
         try:
-            outcome = _through_chain(context)
+            outcome = _as_far_as_known(step, context, _through_chain(context))
             return _record(step, outcome)
         except LeaseLost:
             logger.warning("lost the lease on step run %s; nothing was recorded", step.step_run_id)
@@ -148,15 +151,26 @@ def _handler(middleware: tuple[str, ...]) -> StepHandler:  # noqa: ARG001  the k
     return chain.build(lambda context: performing.perform(context, cast("RunningStep", context).claimed))
 
 
+def _as_far_as_known(step: ClaimedStep, context: RunningStep, outcome: Outcome) -> Outcome:
+    """A later holder that never got to the target has learnt nothing of what an earlier one began there.
+
+    Its failure is no failure of the step: another holder tries, or a person decides.
+    """
+    began_before = step.resume or step.verify_first
+    if not began_before or context.reached or outcome.status is not OutcomeStatus.FAILED:
+        return outcome
+    if outcome.retryable and not context.cancel.is_cancelled:
+        return replace(outcome, status=OutcomeStatus.HANDED_OVER, category=NOT_REACHED)
+    return replace(outcome, status=OutcomeStatus.INTERRUPTED)
+
+
 def _record(step: ClaimedStep, outcome: Outcome) -> list[Ready]:
     worker = HOLDINGS.worker
     match outcome.status:
         case OutcomeStatus.WAITING:
             return _wait(step, outcome, worker)
         case OutcomeStatus.HANDED_OVER:
-            begun = outcome.category == "detached"
-            lifecycle.hand_over(step, outcome, worker=worker, resume=begun)
-            return [Ready(step.step_run_id, step.queue, step.priority)]
+            return _hand_over(step, outcome, worker)
         case OutcomeStatus.INTERRUPTED:
             lifecycle.interrupt(step, outcome, worker=worker)
             return []
@@ -170,6 +184,14 @@ def _record(step: ClaimedStep, outcome: Outcome) -> list[Ready]:
     return finished.ready
 
 
+def _hand_over(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
+    if outcome.category == NOT_REACHED:
+        lifecycle.hand_over(step, outcome, worker=worker, resume=step.resume, delay_s=TRY_AGAIN_S)
+        return []
+    lifecycle.hand_over(step, outcome, worker=worker, resume=outcome.category == "detached")
+    return [Ready(step.step_run_id, step.queue, step.priority)]
+
+
 def _wait(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
     described = performing.describe_wait(outcome)
     if step.fail_when_busy or step.lock_wait_s > settings.OPSC["LOCK_WAIT_S"]:
@@ -181,7 +203,7 @@ def _wait(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
 
 def may_retry(step: ClaimedStep, outcome: Outcome) -> bool:
     """Failures that never began are repeated up to the policy's limit; others as often as the step says."""
-    if step.attempt >= step.attempt_limit:
+    if step.attempt >= step.attempt_limit or outcome.category in REFUSALS:
         return False
     return outcome.retryable or step.attempt <= step.retries
 

@@ -22,6 +22,10 @@ RETURNING was.effect_at IS NOT NULL AS had_begun, e.cancel_requested_at IS NOT N
           e.cancel_kind
 """
 
+_OURS: LiteralString = """
+SELECT id FROM opsc_step_run WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s FOR SHARE
+"""
+
 _APPROVED: LiteralString = """
 SELECT e.approval_hash, e.approval_level, a.approval_hash AS approved_hash, a.status,
        encode(sha256(convert_to(e.plan, 'UTF8')), 'hex') AS plan_now, e.plan_hash
@@ -30,10 +34,12 @@ FROM opsc_execution e LEFT JOIN opsc_approval a ON a.execution_id = e.id WHERE e
 
 _PLAN: LiteralString = "SELECT plan, tenant_id, retry_of_id FROM opsc_execution WHERE id = %(execution)s"
 
+_CHECKED: LiteralString = "UPDATE opsc_execution SET targets_checked = true WHERE id = %(execution)s"
+
 _TARGETS: LiteralString = """
-SELECT s.key, array_agg(r.asset_id::text ORDER BY r.asset_id::text) AS targets
+SELECT s.key, s.kind, s.spec, s.effect, s.action_class, array_agg(r.asset_id::text ORDER BY r.asset_id::text) AS targets
 FROM opsc_step s JOIN opsc_step_run r ON r.step_id = s.id
-WHERE s.execution_id = %(execution)s GROUP BY s.key
+WHERE s.execution_id = %(execution)s GROUP BY s.id
 """
 
 
@@ -59,6 +65,11 @@ class StepEffects:
         self.begun = True
         return not row["had_begun"]
 
+    def still_ours(self) -> None:
+        """Keep the claim as it is until the end of the transaction. Raises LeaseLost."""
+        if fetch_one(_OURS, {"id": self._step.step_run_id, "token": self._step.token}) is None:
+            raise LeaseLost(f"step run {self._step.step_run_id}, token {self._step.token}")
+
 
 class StepApproval:
     """The ApprovalGate of one claimed step run."""
@@ -67,7 +78,7 @@ class StepApproval:
         self._step = step
 
     def objection(self) -> str:
-        """Why the step may not run; empty when it may. Resolves the targets anew when the run begins."""
+        """Why the step may not run; empty when it may. Resolves the targets anew until that was right once."""
         step = self._step
         if step.approval_level == 0:
             return ""
@@ -78,7 +89,12 @@ class StepApproval:
             return "the approval is for something else than what would run"
         if row["plan_now"] != row["plan_hash"]:
             return "the stored plan was changed after it was frozen"
-        return _changed_since(step.execution_id, row["approval_hash"]) if step.first else ""
+        if step.targets_checked:
+            return ""
+        changed = _changed_since(step.execution_id, row["approval_hash"])
+        if not changed:
+            fetch(_CHECKED, {"execution": step.execution_id})
+        return changed
 
 
 def _changed_since(execution_id: UUID, approved_hash: str) -> str:
@@ -91,7 +107,13 @@ def _changed_since(execution_id: UUID, approved_hash: str) -> str:
         frozen = freeze(plan, inventory_for(row["tenant_id"], plan.target_names()))
     except PlanInvalid as invalid:
         return f"the plan's targets changed after the approval: {invalid.problems[0].message}"
-    stored = {run["key"]: run["targets"] for run in fetch(_TARGETS, {"execution": execution_id})}
+    rows = fetch(_TARGETS, {"execution": execution_id})
+    steps = {step.id: (step.kind, step.spec, step.effect, step.action_class) for step in frozen.steps}
+    for stored_step in rows:
+        found = tuple(stored_step[name] for name in ("kind", "spec", "effect", "action_class"))
+        if found != steps.get(stored_step["key"]):
+            return "a stored step is not the one of the plan that was approved"
+    stored = {stored_step["key"]: stored_step["targets"] for stored_step in rows}
     if approved_hash in (frozen.approval_hash, narrowed_hash(frozen.approval_hash, stored)):
         now = {step.id: sorted(str(target) for target in step.targets) for step in frozen.steps}
         if all(set(map(str, targets)) <= set(now.get(key, ())) for key, targets in stored.items()):

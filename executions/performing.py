@@ -48,19 +48,22 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
         answer = _probe(context, step)
         if answer is not None:
             return answer
+        context.reached = True  # by the probe, which found it not applied: what follows is a first try
     try:
         if step.resume and step.connection == "local" and not _ran_here(step):
             raise OutcomeUnknown(
-                f"it was begun on the machine of worker {step.previous_worker}, and this is another",
+                f"it was begun on the machine of worker {step.begun_by}, and this is another",
                 category="other_machine",
             )
         work = _work(step, context)
         result = connector_for(step.kind, step.connection or "").run(work, sink)
+        context.reached = True
     except NotStarted as error:
         return Outcome(
             status=OutcomeStatus.FAILED, category=error.category, detail=str(error), retryable=error.transient
         )
     except OutcomeUnknown as error:
+        context.reached = True
         sink.close()
         return _unknown(context, step, error.category, str(error), sink)
     sink.close()
@@ -87,7 +90,7 @@ def _work(step: ClaimedStep, context: StepContext | None = None) -> Work:
 
 def _ran_here(step: ClaimedStep) -> bool:
     """Whether the worker that began a local step ran on this machine; its name begins with the host's."""
-    return step.previous_worker.split(":")[0] == socket.gethostname()[:HOST_CHARACTERS]
+    return step.begun_by.split(":")[0] == socket.gethostname()[:HOST_CHARACTERS]
 
 
 def target_of(step: ClaimedStep, credentials: Any) -> Target | None:

@@ -6,6 +6,7 @@ from typing import LiteralString
 from uuid import UUID
 
 from django.conf import settings
+from django.db import DatabaseError
 
 from executions import lifecycle
 from executions.lifecycle import Ready
@@ -63,6 +64,8 @@ def reap() -> list[Ready]:
                 ready.append(Ready(lost.step_run_id, queue, lost.priority))
         except LeaseLost:
             continue  # it was renewed, finished or reaped by somebody else in between
+        except DatabaseError:
+            logger.exception("could not take over step run %s; the next sweep tries again", lost.step_run_id)
     return ready
 
 

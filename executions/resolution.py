@@ -67,7 +67,7 @@ def resolve(step_run_id: UUID, *, user: User, decision: str, reason: str) -> str
       Refused: An unknown decision, or no reason.
       Conflict: Its outcome is not unknown (any more).
     """
-    run = StepRun.objects.visible_to(user).select_related("execution").filter(pk=step_run_id).first()
+    run = StepRun.objects.visible_to(user).select_related("execution", "step").filter(pk=step_run_id).first()
     if run is None:
         raise NotFound(f"There is no step run {step_run_id}.")
     if not user.has_perm("executions.resolve_execution", run.execution):
@@ -117,4 +117,5 @@ def _consequences(run: StepRun, to: StepStatus, aborts: bool) -> list[Ready]:
     if aborts:
         lifecycle.stop_rest(run.execution_id, StepStatus.SKIPPED, "aborted")
         return []
-    return lifecycle.settle(run.execution_id, step_ids=over, troubled=True)
+    top_up = run.step_id if run.step.max_parallel and run.step_id not in over else None
+    return lifecycle.settle(run.execution_id, step_ids=over, troubled=True, top_up=top_up)

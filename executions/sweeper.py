@@ -1,13 +1,15 @@
 """One pass over everything that time, lost messages or lost workers left behind."""
 
 import logging
+from collections.abc import Callable
 from typing import LiteralString
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from executions import approvals, control, dispatch, lifecycle
-from executions.lifecycle import Ready
+from executions.errors import Refused
+from executions.lifecycle import LifecycleError, Ready
 from executions.reaper import reap
 from executions.retries import make_due_ready
 from executions.states import StepStatus
@@ -24,10 +26,13 @@ _UNLOCK: LiteralString = "SELECT pg_advisory_unlock(%(key)s)"
 
 _UNTAKEN: LiteralString = """
 SELECT (array_agg(r.id))[1] AS id, r.queue, r.priority, count(*)::int AS waiting FROM (
-    SELECT id, queue, priority FROM opsc_step_run
-    WHERE status = 'ready' AND queue <> 'immediate'
-      AND ready_at < statement_timestamp() - make_interval(secs => %(patience)s)
-      AND (not_before IS NULL OR not_before <= statement_timestamp())
+    SELECT r.id, r.queue, r.priority FROM opsc_step_run r
+    JOIN opsc_execution e ON e.id = r.execution_id JOIN opsc_tenant t ON t.id = r.tenant_id
+    WHERE r.status = 'ready' AND r.queue <> 'immediate'
+      AND r.ready_at < statement_timestamp() - make_interval(secs => %(patience)s)
+      AND (r.not_before IS NULL OR r.not_before <= statement_timestamp())
+      AND e.status IN ('approved', 'queued', 'running')
+      AND (t.paused_at IS NULL OR (r.resume AND e.cancel_requested_at IS NOT NULL))
     LIMIT 1000) r
 GROUP BY r.queue, r.priority
 """
@@ -52,8 +57,10 @@ LIMIT 200
 """
 
 _LEFTOVERS: LiteralString = """
-SELECT DISTINCT e.id FROM opsc_execution e JOIN opsc_step_run r ON r.execution_id = e.id
-WHERE e.finished_at IS NULL AND e.status IN ('queued', 'running') AND e.cancel_requested_at IS NOT NULL
+SELECT DISTINCT e.id, e.cancel_requested_at IS NOT NULL AS cancelling
+FROM opsc_execution e JOIN opsc_step_run r ON r.execution_id = e.id
+WHERE e.finished_at IS NULL AND e.status IN ('queued', 'running')
+  AND (e.cancel_requested_at IS NOT NULL OR e.aborted)
   AND r.status IN ('ready', 'retrying', 'pending') AND NOT r.resume
 LIMIT 200
 """
@@ -84,38 +91,60 @@ def tick() -> dict[str, int]:
 
 
 def _sweep() -> dict[str, int]:
-    due, reaped = make_due_ready(), reap()
-    expired = approvals.expire_due()
+    """Every stage by itself: what fails in one keeps nothing from the others, and comes again next time."""
+    stages: dict[str, Callable[[], int]] = {
+        "retries_due": lambda: _woken(make_due_ready()),
+        "taken_over": lambda: _woken(reap()),
+        "approvals_expired": approvals.expire_due,
+        "timed_out": _end_overdue,
+        "cancelled": _stop_leftovers,
+        "leases_freed": _free_stale_leases,
+        "moved_to_queue": lambda: len(fetch(_ABANDONED_IMMEDIATE, {"patience": IMMEDIATE_PATIENCE_S})),
+        "workers_lost": lambda: len(fetch(_LOST_WORKERS, {"ttl": settings.OPSC["LEASE_TTL_S"]})),
+        "woken_again": _wake_again,
+    }
+    counts = {}
+    for name, stage in stages.items():
+        try:
+            counts[name] = stage()
+        except (DatabaseError, Refused, LifecycleError):
+            logger.exception("a stage of the sweep failed: %s", name)
+    return counts
+
+
+def _woken(ready: list[Ready]) -> int:
+    dispatch.wake(ready)
+    return len(ready)
+
+
+def _end_overdue() -> int:
     overdue = fetch(_OVERDUE)
     for row in overdue:
         control.cancel_for_timeout(row["id"])
+    return len(overdue)
+
+
+def _stop_leftovers() -> int:
     leftovers = fetch(_LEFTOVERS)
     for row in leftovers:
-        _cancel_leftovers(row)
-    freed = [run for row in fetch(_STALE_LEASES) for run in lifecycle.release_and_wake(row["id"])]
-    patience = {"patience": IMMEDIATE_PATIENCE_S}
-    moved = fetch(_ABANDONED_IMMEDIATE, patience)
-    lost = fetch(_LOST_WORKERS, {"ttl": settings.OPSC["LEASE_TTL_S"]})
+        with transaction.atomic():
+            fetch(lifecycle.LOCK, {"execution": row["id"]})
+            if row["cancelling"]:
+                lifecycle.stop_rest(row["id"], StepStatus.CANCELLED, "cancelled")
+            else:
+                lifecycle.stop_rest(row["id"], StepStatus.SKIPPED, "aborted")
+            dispatch.wake(lifecycle.release_and_wake(row["id"]))
+    return len(leftovers)
+
+
+def _free_stale_leases() -> int:
+    return _woken([run for row in fetch(_STALE_LEASES) for run in lifecycle.release_and_wake(row["id"])])
+
+
+def _wake_again() -> int:
     untaken = fetch(_UNTAKEN, {"patience": WAKE_AGAIN_AFTER_S})
-    again = [_ready(row) for row in untaken for _ in range(min(row["waiting"], dispatch.MOST_WAKE_UPS))]
-    dispatch.wake([*due, *reaped, *freed, *again])
-    return {
-        "retries_due": len(due),
-        "taken_over": len(reaped),
-        "approvals_expired": expired,
-        "timed_out": len(overdue),
-        "cancelled": len(leftovers),
-        "leases_freed": len(freed),
-        "moved_to_queue": len(moved),
-        "workers_lost": len(lost),
-        "woken_again": sum(row["waiting"] for row in untaken),
-    }
-
-
-def _cancel_leftovers(row: Row) -> None:
-    with transaction.atomic():
-        lifecycle.stop_rest(row["id"], StepStatus.CANCELLED, "cancelled")
-        lifecycle.release_and_wake(row["id"])
+    dispatch.wake(_ready(row) for row in untaken for _ in range(min(row["waiting"], dispatch.MOST_WAKE_UPS)))
+    return sum(row["waiting"] for row in untaken)
 
 
 def _ready(row: Row) -> Ready:

@@ -66,6 +66,9 @@ class EffectLog(Protocol):
         Raises LeaseLost when a newer holder exists.
         """
 
+    def still_ours(self) -> None:
+        """Lock the claim until the end of the transaction. Raises LeaseLost when a newer holder exists."""
+
 
 class ApprovalGate(Protocol):
     """The approval as it stands in the database now."""
@@ -110,6 +113,7 @@ class StepContext:
     cancel: CancelToken = field(default_factory=CancelToken)
     # Filled by middleware on the way in, and wiped on the way out.
     masker: "Masker | None" = None
+    reached: bool = False  # whether anything was learnt from the target itself
     deadline: float = 0.0  # time.monotonic() value
     resolved_arguments: Mapping[str, Any] | None = None
     resolved_credentials: Mapping[str, Any] | None = None

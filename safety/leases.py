@@ -69,13 +69,22 @@ DELETE FROM opsc_asset_lease held USING mine WHERE held.asset_id = mine.asset_id
 """
 
 _KEEP = """
-UPDATE opsc_asset_lease SET under_review = true, reason = left(%(reason)s, 300)
-WHERE execution_id = %(execution)s AND (%(asset)s::uuid IS NULL OR asset_id = %(asset)s)
+WITH mine AS (
+    SELECT asset_id FROM opsc_asset_lease
+    WHERE execution_id = %(execution)s AND (%(asset)s::uuid IS NULL OR asset_id = %(asset)s)
+    ORDER BY asset_id FOR UPDATE
+)
+UPDATE opsc_asset_lease held SET under_review = true, reason = left(%(reason)s, 300)
+FROM mine WHERE held.asset_id = mine.asset_id
 """
 
-_END_REVIEW = (
-    "UPDATE opsc_asset_lease SET under_review = false, reason = '' WHERE execution_id = %(execution)s"
+_END_REVIEW = """
+WITH mine AS (
+    SELECT asset_id FROM opsc_asset_lease WHERE execution_id = %(execution)s ORDER BY asset_id FOR UPDATE
 )
+UPDATE opsc_asset_lease held SET under_review = false, reason = ''
+FROM mine WHERE held.asset_id = mine.asset_id
+"""
 
 
 def acquire(

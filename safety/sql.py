@@ -58,4 +58,9 @@ def _plain(parameters: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Members of the closed vocabularies as the words that they are."""
     if parameters is None:
         return None
-    return {name: str(value) if isinstance(value, str) else value for name, value in parameters.items()}
+    return {name: _storable(value) if isinstance(value, str) else value for name, value in parameters.items()}
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL keeps no NUL in text; what a target says may hold one."""
+    return str(text).replace("\0", "\N{SYMBOL FOR NULL}")

@@ -8,13 +8,14 @@ from safety.sql import fetch_one
 
 _READY: LiteralString = """
 WITH picked AS (
-    SELECT r.id, e.status AS was, r.worker AS previous_worker,
+    SELECT r.id, e.status AS was,
            coalesce(extract(epoch FROM statement_timestamp() - r.waiting_since), 0)::float AS waited_s
     FROM opsc_step_run r
     JOIN opsc_execution e ON e.id = r.execution_id
     JOIN opsc_tenant t ON t.id = r.tenant_id
     WHERE r.status = 'ready' AND (r.not_before IS NULL OR r.not_before <= statement_timestamp())
-      AND t.paused_at IS NULL AND e.status IN ('approved', 'queued', 'running')
+      AND (t.paused_at IS NULL OR (r.resume AND e.cancel_requested_at IS NOT NULL))
+      AND e.status IN ('approved', 'queued', 'running') AND (NOT e.aborted OR r.resume)
       AND (e.cancel_requested_at IS NULL OR r.resume)
 """
 
@@ -27,16 +28,18 @@ _TAKE: LiteralString = """
         effect_at = CASE WHEN r.resume THEN r.effect_at END,
         lease_token = nextval('opsc_fencing_token'),
         lease_expires_at = statement_timestamp() + make_interval(secs => %(ttl)s),
-        worker = %(worker)s, started_at = coalesce(r.started_at, statement_timestamp()),
+        worker = %(worker)s, begun_by = CASE WHEN r.resume THEN r.begun_by ELSE %(worker)s END,
+        started_at = coalesce(r.started_at, statement_timestamp()),
         lock_wait_s = r.lock_wait_s + picked.waited_s,
         not_before = NULL, waiting_since = NULL, waiting_for = '', waits_for_assets = NULL
     FROM picked WHERE r.id = picked.id
-    RETURNING r.*, picked.waited_s, picked.was, picked.previous_worker
+    RETURNING r.*, picked.waited_s, picked.was
 ), begun AS (
     UPDATE opsc_execution e SET
         status = 'running', started_at = coalesce(e.started_at, statement_timestamp()),
-        deadline_at = coalesce(e.deadline_at, statement_timestamp() + make_interval(secs => e.limit_s))
-                      + make_interval(secs => c.waited_s)
+        deadline_at = CASE WHEN e.deadline_at IS NULL THEN statement_timestamp() + make_interval(secs => e.limit_s)
+            ELSE greatest(e.deadline_at, least(e.deadline_at + make_interval(secs => c.waited_s),
+                                               statement_timestamp() + make_interval(secs => e.limit_s))) END
     FROM claimed c WHERE e.id = c.execution_id AND (e.status IN ('approved', 'queued') OR c.waited_s > 0)
     RETURNING e.id, e.tenant_id, e.trace_id, e.deadline_at, c.waited_s, c.was
 ), history AS (
@@ -51,14 +54,15 @@ _TAKE: LiteralString = """
     FROM claimed c
 )
 SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, c.attempt, c.attempt_limit,
-       c.lease_token AS token, c.resume, c.verify_first, c.previous_worker, c.crashes,
+       c.lease_token AS token, c.resume, c.verify_first, c.begun_by, c.crashes,
        c.lock_wait_s, c.queue, c.priority, c.asset_id,
        s.id AS step_id, s.key, s.name AS step_name, s.kind, s.spec, s.action_class, s.effect, s.on_failure,
        s.timeout_s, s.retries, s.max_parallel, s.successors, s.survives_worker,
        e.requested_by_id, e.environment, e.changes_assets, e.policy, e.step_limit_s, e.lease_limit_s,
        e.approval_level, e.approval_hash, e.trace_id, e.fail_when_busy,
-       e.cancel_requested_at IS NOT NULL AS cancel_requested, e.cancel_kind, e.started_at IS NULL AS first,
-       extract(epoch FROM coalesce(b.deadline_at, e.deadline_at) - statement_timestamp())::float AS left_s,
+       e.cancel_requested_at IS NOT NULL AS cancel_requested, e.cancel_kind, e.targets_checked,
+       extract(epoch FROM coalesce(b.deadline_at, e.deadline_at,
+           statement_timestamp() + make_interval(secs => e.limit_s)) - statement_timestamp())::float AS left_s,
        a.name AS asset_name, a.connection, a.address, a.port, a.username, a.host_keys, a.credentials,
        a.environment AS asset_environment, coalesce(a.is_active, true) AS asset_is_active
 FROM claimed c
@@ -83,7 +87,8 @@ class ClaimedStep:
     """A step run that this process may run, and all that running it needs.
 
     token: fencing token, required in every write. left_s: seconds to the execution's deadline.
-    first: whether this claim began the execution. resume: re-attach to the attempt that `previous_worker` began.
+    targets_checked: whether the targets were compared with the approved ones.
+    resume: re-attach to the attempt that the worker `begun_by` began.
     """
 
     step_run_id: UUID
@@ -95,7 +100,7 @@ class ClaimedStep:
     token: int
     resume: bool
     verify_first: bool
-    previous_worker: str
+    begun_by: str
     crashes: int
     lock_wait_s: float
     queue: str
@@ -126,7 +131,7 @@ class ClaimedStep:
     fail_when_busy: bool
     cancel_requested: bool
     cancel_kind: str
-    first: bool
+    targets_checked: bool
     left_s: float
     asset_name: str | None
     connection: str | None

@@ -13,6 +13,7 @@ from safety import leases
 from safety.context import LeaseLost, Outcome, OutcomeStatus
 from safety.sql import Row, fetch_one
 
+# The execution's row before the step's, as everywhere: that is why `barrier` refers to `counted`.
 # Step run, barrier, counters, end of the execution and history in one statement: the happy end of most steps.
 _END: LiteralString = """
 WITH done AS (
@@ -22,9 +23,6 @@ WITH done AS (
         stop_confirmed = %(stop_confirmed)s, resume = false, verify_first = false
     WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
     RETURNING id, execution_id, tenant_id, step_id
-), barrier AS (
-    UPDATE opsc_step s SET remaining = s.remaining - 1 FROM done WHERE s.id = done.step_id
-    RETURNING s.remaining
 ), counted AS (
     UPDATE opsc_execution e SET
         open_runs = e.open_runs - 1, succeeded_runs = e.succeeded_runs + %(succeeded)s,
@@ -38,6 +36,9 @@ WITH done AS (
                 e.skipped_runs, e.aborted OR %(aborts)s, e.cancel_kind) n)
     FROM done WHERE e.id = done.execution_id
     RETURNING e.*
+), barrier AS (
+    UPDATE opsc_step s SET remaining = s.remaining - 1 FROM done, counted WHERE s.id = done.step_id
+    RETURNING s.remaining
 ), history AS (
     INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status,
                             actor_kind, actor, trace_id, data)
@@ -71,7 +72,9 @@ def finish(step: ClaimedStep, outcome: Outcome, *, worker: str) -> Finished:
     Raises:
       LeaseLost: A newer holder exists; nothing was written.
     """
-    aborts = outcome.status is not OutcomeStatus.SUCCEEDED and step.on_failure == "abort"
+    aborts = outcome.status is not OutcomeStatus.SUCCEEDED and (
+        step.on_failure == "abort" or outcome.category == "approval"
+    )
     parameters = _parameters(step, outcome, worker=worker, aborts=aborts)
     if outcome.status is OutcomeStatus.SUCCEEDED and not _has_consequences(step):
         return Finished(_end(step, parameters)["status"])

@@ -35,7 +35,7 @@ _RETRY: LiteralString = """
 WITH back AS (
     UPDATE opsc_step_run SET status = 'retrying', category = %(category)s, detail = left(%(detail)s, 2000),
            not_before = statement_timestamp() + make_interval(secs => %(delay)s), resume = false,
-           verify_first = false, exit_code = %(exit_code)s
+           exit_code = %(exit_code)s
     WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
     RETURNING id, tenant_id, execution_id
 )
@@ -67,7 +67,9 @@ FROM back RETURNING step_run_id
 _HAND_OVER: LiteralString = """
 WITH back AS (
     UPDATE opsc_step_run SET status = 'ready', ready_at = statement_timestamp(), resume = %(resume)s,
-           attempt = attempt - %(uncounted)s, crashes = crashes + %(crashed)s, verify_first = %(verify)s,
+           attempt = attempt - %(uncounted)s, crashes = crashes + %(crashed)s,
+           verify_first = verify_first OR %(verify)s,
+           not_before = statement_timestamp() + make_interval(secs => %(delay)s),
            queue = CASE WHEN queue = 'immediate'
                         THEN (SELECT sla FROM opsc_execution e WHERE e.id = execution_id) ELSE queue END
     WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
@@ -138,11 +140,12 @@ def hand_over(
     counts: bool = False,
     crashed: bool = False,
     verify_first: bool = False,
+    delay_s: float = 0.0,
 ) -> None:
     """Let another worker take the step: to re-attach where it began (`resume`), or to start it.
 
     `counts`: the attempt used one up. `crashed`: its worker was lost. `verify_first`: the next holder asks the
-    probe before it begins. Raises LeaseLost.
+    probe before it begins. `delay_s`: not before so many seconds. Raises LeaseLost.
     """
     _through_claim(
         _HAND_OVER,
@@ -153,6 +156,7 @@ def hand_over(
         uncounted=int(not resume and not counts),
         crashed=int(crashed),
         verify=verify_first,
+        delay=delay_s,
         kind="system" if crashed else "worker",
     )
 

@@ -64,7 +64,7 @@ _TOP_UP: LiteralString = """
 WITH started AS (
     UPDATE opsc_step_run SET status = 'ready', ready_at = statement_timestamp()
     WHERE id = (SELECT id FROM opsc_step_run WHERE step_id = %(step)s AND status = 'pending'
-                ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+                ORDER BY id LIMIT 1 FOR UPDATE)
     RETURNING id, tenant_id, execution_id, queue, priority
 ), history AS (
     INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, data)

@@ -71,6 +71,7 @@ class Execution(models.Model):
     interrupted_runs = models.IntegerField(default=0, db_default=0)
     aborted = models.BooleanField(default=False, db_default=False)
 
+    targets_checked = models.BooleanField(default=False, db_default=False)
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_kind = models.CharField(max_length=20, blank=True, db_default="")
     cancel_reason = models.CharField(max_length=300, blank=True, db_default="")

@@ -19,7 +19,7 @@ POLICY = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def root(openbao: OpenBao) -> hvac.Client:
     """The server's own operator: a mount of each version, secrets of two tenants, a role that reads acme's."""
     client = hvac.Client(url=openbao.url, token=openbao.token)
