@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from abc import ABC, abstractmethod
 from argparse import RawDescriptionHelpFormatter
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ class _Help(DjangoHelpFormatter, RawDescriptionHelpFormatter):
     """Leaves the lines of the examples as they are."""
 
 
-class OpsCommand(BaseCommand):
+class OpsCommand(BaseCommand, ABC):
     """A command with `--json`, one exit code for each kind of outcome, and errors without tracebacks.
 
     Subclasses say what it does in `act`, which returns the exit code, and give at least one `example`.
@@ -43,9 +44,9 @@ class OpsCommand(BaseCommand):
                 help="in whose name (default: OPSC_USER, or the only superuser)",
             )
 
+    @abstractmethod
     def act(self, options: dict[str, Any]) -> int:
         """Do it, print the result, return the exit code."""
-        raise NotImplementedError
 
     def handle(self, *_args: Any, **options: Any) -> None:
         self.wants_json = bool(options.pop("json", False))
