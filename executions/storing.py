@@ -11,6 +11,7 @@ from executions.lifecycle import Ready
 from executions.plans import FrozenPlan
 from executions.states import ExecutionStatus, Mode
 from safety.models import TimeoutPolicy
+from safety.rbac import RECORD_ALLOWED
 from safety.sql import fetch, fetch_one
 
 
@@ -67,7 +68,8 @@ _LET_GO: LiteralString = """
 UPDATE opsc_execution SET blocks_repeats = false WHERE id = %(id)s AND finished_at IS NOT NULL RETURNING id
 """
 
-_STORE: LiteralString = """
+_STORE: LiteralString = (
+    """
 WITH execution AS (
     INSERT INTO opsc_execution (
         id, tenant_id, requested_by_id, retry_of_id, name, plan, plan_hash, approval_hash, approval_level,
@@ -116,6 +118,9 @@ WITH execution AS (
            CASE WHEN %(confirmed)s THEN %(user)s END, CASE WHEN %(confirmed)s THEN statement_timestamp() END,
            CASE WHEN %(confirmed)s THEN 'confirmed at submission' ELSE '' END, ''
     FROM execution WHERE approval_level > 0
+), decision AS ("""  # noqa: S608  constants only
+    + RECORD_ALLOWED
+    + """
 ), history AS (
     INSERT INTO opsc_event (tenant_id, execution_id, type, to_status, actor_kind, actor, trace_id, data)
     SELECT tenant_id, id, 'execution.created', status, 'user', %(user_name)s, %(trace)s,
@@ -129,6 +134,7 @@ WITH execution AS (
 SELECT execution.status, run.id, run.queue, run.priority
 FROM execution LEFT JOIN run ON run.status = 'ready'
 """
+)
 
 
 def existing(key: str, *, window_s: float) -> Existing | None:

@@ -79,19 +79,13 @@ def submit_frozen(
     retry_of: UUID | None = None,
 ) -> Submitted:
     """Store a frozen plan under its idempotency key. Raises like `submit`."""
-    answer = rbac.decide(
-        rbac.Question(
-            tenant_id=tenant.pk,
-            actor_id=user.pk,
-            action_class=frozen.action_class,
-            environment=frozen.environment,
-        )
+    question = rbac.Question(
+        tenant_id=tenant.pk,
+        actor_id=user.pk,
+        action_class=frozen.action_class,
+        environment=frozen.environment,
     )
-    if not answer.allowed:
-        raise NotAllowed(
-            f"You may not run {frozen.action_class} steps for {tenant.name}: {answer.reason}.",
-            hint="A tenant admin can change your role.",
-        )
+    _require(question, tenant)
     runs_here = frozen.mode == Mode.IMMEDIATE and immediate_slots.has_room()
     new = NewExecution(
         id=uuid4(),
@@ -112,8 +106,20 @@ def submit_frozen(
             return _submitted(new, stored.status)
         found = existing(key, window_s=settings.OPSC["IDEMPOTENCY_WINDOW_S"])
         if found is not None:
+            rbac.decide(question)
             return _answered_by(found, frozen, owned_key)
     raise Conflict("The same plan was submitted and ended at this very moment.", hint="Submit it again.")
+
+
+def _require(question: rbac.Question, tenant: Tenant) -> None:
+    """Refuse who may not, and record it; a yes is recorded together with the execution."""
+    if rbac.look(question).allowed:
+        return
+    answer = rbac.decide(question)
+    raise NotAllowed(
+        f"You may not run {question.action_class} steps for {tenant.name}: {answer.reason}.",
+        hint="A tenant admin can change your role.",
+    )
 
 
 def _answered_by(found: Existing, frozen: FrozenPlan, owned_key: bool) -> Submitted:

@@ -1,6 +1,7 @@
 """Who may do what: one table of roles, asked by pages, commands, admin and workers."""
 
 from dataclasses import dataclass
+from typing import LiteralString
 from uuid import UUID
 
 from safety.choices import ActionClass, Role
@@ -28,8 +29,7 @@ ROLES_BY_ACTION: dict[ActionClass, frozenset[Role]] = {
     ActionClass.DEPLOY: _RUNNERS,
 }
 
-# One statement: look at the person as of now, decide, write the answer down.
-_DECIDE = """
+_ANSWER: LiteralString = """
 WITH person AS (
     SELECT m.role, u.is_active, (m.ends_at IS NULL OR m.ends_at > statement_timestamp()) AS current
     FROM auth_user u LEFT JOIN opsc_membership m ON m.user_id = u.id AND m.tenant_id = %(tenant)s
@@ -44,12 +44,21 @@ WITH person AS (
             'the role ' || (SELECT role FROM person) || ' does not allow it'
         ELSE '' END AS objection
 )
+"""
+
+_LOOK: LiteralString = _ANSWER + "SELECT objection = '' AS allowed, objection AS reason FROM answer"  # noqa: S608  constants only
+
+# One statement: look at the person as of now, decide, write the answer down.
+_DECIDE: LiteralString = (
+    _ANSWER
+    + """
 INSERT INTO opsc_access_decision
     (tenant_id, actor_id, question, environment, asset_id, execution_id, step_run_id, allowed, reason)
 SELECT %(tenant)s, %(actor)s, %(question)s, %(environment)s, %(asset)s, %(execution)s, %(step_run)s,
        objection = '', objection FROM answer
 RETURNING allowed, reason
 """
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +82,27 @@ class Answer:
     reason: str
 
 
+# For the statement that stores an execution: its permission is recorded with it, or not at all. It reads a row
+# `execution` (id, tenant_id) and the parameters user, action_class and environment.
+RECORD_ALLOWED: LiteralString = """
+    INSERT INTO opsc_access_decision (tenant_id, actor_id, question, environment, execution_id, allowed, reason)
+    SELECT tenant_id, %(user)s, 'run:' || %(action_class)s, %(environment)s, id, true, '' FROM execution
+"""
+
+
+def look(question: Question) -> Answer:
+    """The same answer as `decide` gives, not written down: for those who record it with what they do."""
+    return _asked(_LOOK, question)
+
+
 def decide(question: Question) -> Answer:
     """Ask with a fresh look at the person, deny by default, and record the answer."""
+    return _asked(_DECIDE, question)
+
+
+def _asked(statement: LiteralString, question: Question) -> Answer:
     row = fetch_one(
-        _DECIDE,
+        statement,
         {
             "tenant": question.tenant_id,
             "actor": question.actor_id,
