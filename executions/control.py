@@ -120,7 +120,7 @@ def _asked_before(execution_id: UUID, status: str) -> str:
         {"execution": execution_id},
     )
     if row and row["over"] and status != ExecutionStatus.CANCELLED:
-        raise Conflict(f"Execution {str(execution_id)[:8]} is over: it {status.replace('_', ' ')}.")
+        raise Conflict(f"Execution {str(execution_id)[:8]} is over ({status.replace('_', ' ')}).")
     return status
 
 

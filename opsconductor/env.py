@@ -48,7 +48,10 @@ def generated_secret(name: str) -> str:
     if given:
         return str(given)
     if reader.str("DATABASE_URL", default="") and not reader.bool("OPSC_DEBUG", default=False):
-        raise ImproperlyConfigured(f"{name} is not set. Give every process the same long random value.")
+        raise ImproperlyConfigured(
+            f"{name} is not set. Give every process the same long random value, such as the output of: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(64))'"
+        )
     path = data_dir() / f"{name.lower()}.key"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:

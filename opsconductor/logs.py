@@ -56,6 +56,7 @@ class MaskedJsonFormatter(JsonFormatter):
             return self._withheld(record, f"cannot be formatted ({type(error).__name__})")
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        log_data.pop("color_message", None)  # uvicorn's second copy, for terminals
         masked: dict[str, Any] = mask_data_for_logs(super().process_log_record(log_data))
         return masked
 

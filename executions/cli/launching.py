@@ -88,7 +88,7 @@ def _left(command: OpsCommand, execution_id: UUID) -> int:
         command.stdout.write(str(execution_id))
     command.note(
         f"No longer watching. The execution is not cancelled: manage.py show {execution_id} --follow, "
-        f"manage.py cancel {execution_id}"
+        f"manage.py cancel {execution_id} --reason '…'"
     )
     return failing.INTERRUPTED
 

@@ -52,7 +52,11 @@ def _as_bytes(raw: bytes | str | Mapping[str, Any]) -> bytes:
 def _decode(raw: bytes) -> str:
     limit = settings.OPSC["PLAN_MAX_BYTES"]
     if len(raw) > limit:
-        raise _invalid("plan.too_large", f"{len(raw)} bytes; at most {limit} are allowed")
+        raise _invalid(
+            "plan.too_large",
+            f"more than {limit} bytes",
+            "split the plan, or have the limit OPSC_PLAN_MAX_BYTES raised",
+        )
     start = len(BOM) if raw.startswith(BOM) else 0
     if not raw[start:].strip():
         raise _invalid("plan.empty", "there is no plan in here")

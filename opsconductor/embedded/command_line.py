@@ -1,16 +1,19 @@
 """Management commands that find their database running, also where no server was set up."""
 
+import importlib
 import os
 import signal
 import sys
 from typing import NoReturn
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import OperationalError
 
 from opsconductor import env
 from opsconductor.embedded import postgres
 
-SYSTEM_NOT_AVAILABLE = 3
+BAD_INPUT, SYSTEM_NOT_AVAILABLE = 2, 3
 WITHOUT_DATABASE = {
     "check",
     "collectstatic",
@@ -32,17 +35,37 @@ def run(argv: list[str]) -> None:
         os.environ.setdefault(
             "OPSC_HTTPS", "0"
         )  # it serves this machine's browser without a proxy that encrypts
+    try:
+        _execute(argv)
+    except postgres.EmbeddedPostgresError as problem:
+        _give_up(str(problem), SYSTEM_NOT_AVAILABLE)
+    except ImproperlyConfigured as problem:
+        _give_up(f"error[settings] {problem}", BAD_INPUT)
+    except OperationalError as problem:
+        reason = str(problem).strip().splitlines()[0]
+        _give_up(
+            f"error[database] The database does not answer ({reason}). Check DATABASE_URL.",
+            SYSTEM_NOT_AVAILABLE,
+        )
+
+
+def _execute(argv: list[str]) -> None:
+    if not argv[1:] or {"-h", "--help", "help"}.isdisjoint(argv):
+        importlib.import_module(
+            os.environ["DJANGO_SETTINGS_MODULE"]
+        )  # or Django calls its own commands unknown
     if not needs_embedded_database(argv):
         execute_from_command_line(argv)
         return
-    try:
-        with postgres.ensure_running(env.data_dir()):
-            if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-                signal.signal(signal.SIGTERM, _leave_in_order)
-            execute_from_command_line(argv)
-    except postgres.EmbeddedPostgresError as problem:
-        sys.stderr.write(f"{problem}\n")
-        sys.exit(SYSTEM_NOT_AVAILABLE)
+    with postgres.ensure_running(env.data_dir()):
+        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            signal.signal(signal.SIGTERM, _leave_in_order)
+        execute_from_command_line(argv)
+
+
+def _give_up(sentence: str, code: int) -> NoReturn:
+    sys.stderr.write(f"{sentence}\n")
+    sys.exit(code)
 
 
 def needs_embedded_database(argv: list[str]) -> bool:

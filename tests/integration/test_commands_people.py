@@ -91,7 +91,7 @@ def test_cancel_of_what_is_over_is_refused(world: World, working: None) -> None:
 
     answer = manage("cancel", execution_id, "--as", "olga", "--reason", "late")
 
-    assert (answer.code, "it succeeded" in answer.err) == (2, True)
+    assert (answer.code, "is over (succeeded)" in answer.err) == (2, True)
 
 
 def _waiting(world: World) -> Execution:
