@@ -200,6 +200,15 @@ def working(world: Any) -> Iterator[None]:
 
 
 @pytest.fixture
+def patient_reaper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reaper waits after a start of the database; the throwaway one has just started."""
+    from executions import reaper
+
+    up_for_long = reaper._EXPIRED.replace("pg_postmaster_start_time()", "timestamptz '2000-01-01'")
+    monkeypatch.setattr(reaper, "_EXPIRED", up_for_long)
+
+
+@pytest.fixture
 def fleet(world: Any, rabbitmq: Vhost, tmp_path: Path) -> Iterator[Any]:
     """Two worker processes and a scheduler on a real broker."""
     from tests.fleet import Fleet

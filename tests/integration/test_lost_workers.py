@@ -1,58 +1,19 @@
 """A lost worker never makes a lie: what may be repeated is, what may not is put before a person."""
 
-import socket
-
 import pytest
 
 from executions import lifecycle, reaper, sweeper
 from executions.errors import Conflict, NotAllowed, NotFound, Refused
 from executions.gates import StepEffects
-from executions.lifecycle import ClaimedStep
 from executions.models import DeadLetter, Execution, StepRun
 from executions.resolution import resolve
-from safety import leases
 from safety.cancellation import CancelToken
 from safety.context import LeaseLost
 from safety.models import AssetLease
+from tests.losing import lose, lost, unsafe_step
 from tests.world import World, events_of, runs_of, script, status_of, wait_step, work_off, work_until_over
 
-pytestmark = pytest.mark.usefixtures("working")
-HERE = socket.gethostname()
-POST = {"method": "POST", "url": "http://127.0.0.1:9/"}
-
-
-def lost(world: World, *steps: dict, begun: bool = True, **header) -> ClaimedStep:
-    """A claimed step run whose worker died, before or after its effect began."""
-    world.submit(*steps, **header)
-    return lose(begun)
-
-
-def lose(begun: bool = True, host: str = HERE) -> ClaimedStep:
-    claimed = lifecycle.claim_from("fast", worker=f"{host}:1:1", ttl_s=0.001)
-    assert claimed is not None
-    if claimed.changes_assets:
-        assets = [run.asset_id for run in runs_of(claimed.execution_id) if run.asset_id]
-        leases.acquire(
-            tenant_id=claimed.tenant_id,
-            execution_id=claimed.execution_id,
-            assets=assets,
-            worker="dead:1",
-            ttl_s=0.001,
-        )
-    if begun:
-        StepRun.objects.filter(pk=claimed.step_run_id).update(effect_at="2026-01-01T00:00Z")
-    return claimed
-
-
-@pytest.fixture(autouse=True)
-def _database_has_been_up_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The reaper waits after a start of the database; the throwaway one has just started."""
-    patient = reaper._EXPIRED.replace("pg_postmaster_start_time()", "timestamptz '2000-01-01'")
-    monkeypatch.setattr(reaper, "_EXPIRED", patient)
-
-
-def unsafe_step(**more):
-    return {"id": "post", "kind": "http", "with": POST, "estimate": 1, "action_class": "modify"} | more
+pytestmark = pytest.mark.usefixtures("working", "patient_reaper")
 
 
 def test_an_unsafe_step_whose_effect_had_begun_is_interrupted_and_its_asset_kept(world: World) -> None:
