@@ -57,7 +57,8 @@ SELECT step_id FROM given_up
 def request_cancel(execution_id: UUID, *, user: User, reason: str) -> str:
     """Ask for the end of an execution: what has not begun is cancelled now, what runs is told to stop.
 
-    Asking twice is the same as once. Returns: the status afterwards (`running` until the last process is dead).
+    Asking twice is the same as once, unless an outcome became unknown in between: that is then given up too.
+    Returns: the status afterwards (`running` until the last process is dead).
 
     Raises:
       NotFound, NotAllowed: No such execution for this person, or not theirs to cancel.
@@ -79,7 +80,8 @@ def _cancel(execution_id: UUID, *, kind: str, reason: str, by: By) -> str:
     with transaction.atomic():
         fetch(lifecycle.LOCK, {"execution": execution_id})
         before = fetch(_STATUS, {"execution": execution_id})[0]
-        if not fetch(_WISH, {"execution": execution_id, "kind": kind, "reason": reason}):
+        wished = fetch(_WISH, {"execution": execution_id, "kind": kind, "reason": reason})
+        if not wished and before["status"] != ExecutionStatus.NEEDS_ATTENTION:
             return _asked_before(execution_id, before["status"])
         lifecycle.record(
             "execution.cancel_requested",

@@ -107,6 +107,15 @@ def test_a_decision_after_a_cancel_runs_nothing_again(world: World) -> None:
     assert runs_of(submitted.execution_id)[1].attempt == 1
 
 
+def test_a_second_cancel_gives_up_what_became_unknown_after_the_first(world: World) -> None:
+    submitted, unsafe, other = unsafe_and(world, unsafe_step(id="b", depends_on=[], target="here"))
+    lifecycle.interrupt(unsafe, UNKNOWN, worker=WORKER)
+    cancel(world, submitted)
+    lifecycle.interrupt(other, UNKNOWN, worker=WORKER)
+    cancel(world, submitted)
+    work_until(submitted.execution_id, "cancelled")
+
+
 def test_a_cancel_reaches_what_a_lost_worker_left_running_while_its_tenant_is_paused(world: World) -> None:
     world.here()
     submitted = world.submit(script("sleep 30"), targets=["here"])
