@@ -71,7 +71,7 @@ def test_cancel_of_a_run_that_is_over_says_that_it_moved_on(world: World) -> Non
     answer = client.post(f"/executions/{execution_id}/cancel/", {"reason": "too late"})
     assert answer.status_code == 409
     page = answer.content.decode()
-    assert "it succeeded" in page
+    assert "is over (succeeded)" in page
     assert f'href="/executions/{execution_id}/"' in page
     assert status_of(execution_id) == "succeeded"
     assert f"/executions/{execution_id}/cancel/" not in page_of(client, execution_id)
