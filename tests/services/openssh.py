@@ -1,5 +1,6 @@
 """A real OpenSSH server for tests, signed in to as the user who runs them."""
 
+import contextlib
 import getpass
 import os
 import secrets
@@ -109,11 +110,9 @@ class Sshd:
         found: list[int] = []
         parents = [self._server.pid]
         while parents:
-            children = Path(f"/proc/{parents.pop()}/task").glob("*/children")
-            for pid in [int(word) for file in children for word in file.read_text().split()]:
-                if "sshd" in Path(f"/proc/{pid}/comm").read_text():
-                    found.append(pid)
-                    parents.append(pid)
+            for pid in _children(parents.pop()):
+                found.append(pid)
+                parents.append(pid)
         return found
 
     def _prepare_password(self) -> tuple[str | None, tuple[str, ...]]:
@@ -158,3 +157,14 @@ def program() -> tuple[Path, dict[str, str]]:
     root = packages.unpacked("openssh-server")
     libraries = sorted({str(found.parent) for found in root.rglob("*.so.*")})
     return root / "usr/sbin/sshd", plain_environment(LD_LIBRARY_PATH=":".join(libraries))
+
+
+def _children(parent: int) -> list[int]:
+    """Its children that are sshd; one that ends while we look is none."""
+    found = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        files = list(Path(f"/proc/{parent}/task").glob("*/children"))
+        for pid in [int(word) for file in files for word in file.read_text().split()]:
+            if "sshd" in Path(f"/proc/{pid}/comm").read_text():
+                found.append(pid)
+    return found

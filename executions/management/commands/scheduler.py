@@ -1,40 +1,38 @@
 """The process that notices what is due, late or lost."""
 
-import json
 import logging
 import os
 import signal
 import sys
 import threading
+from json import dumps
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import Error
+from django.core.management.base import BaseCommand, CommandParser
 
-from executions import dispatch, scheduler, sweeper
+from executions import scheduler
 from executions.fleet.signals import Signals
 
 END_S = 0.8
-NOT_AVAILABLE = 3
 
 
 class Command(BaseCommand):
-    """Sweeps until SIGTERM, or once."""
+    """Sweeps until SIGTERM."""
 
     help = (
         "Notice what is due, late or lost: retries, expired leases, lost wake-ups and workers, approvals, "
-        "deadlines. Run as many as you like; one acts at a time. Example: manage.py scheduler. "
-        "Exit code: 0 stopped in order, 3 not available (--once only; without it, outages are waited for)."
+        "deadlines. Run as many as you like; one acts at a time. `sweep` makes a single pass. "
+        "Example: manage.py scheduler. Exit code: 0 stopped in order; outages are waited for."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--once", action="store_true", help="one pass; prints what it did as JSON")
+        parser.add_argument(
+            "--json", action="store_true", help="print the counts of each pass that did something"
+        )
 
-    def handle(self, *, once: bool, **_options: object) -> None:
-        if once:
-            self._once()
-            return
+    def handle(self, *, json: bool, **_options: object) -> None:
         signals, stop = Signals(signal.SIGTERM, signal.SIGINT), threading.Event()
-        thread = threading.Thread(target=scheduler.run, args=(stop,), name="scheduler", daemon=True)
+        told = (self._tell,) if json else ()
+        thread = threading.Thread(target=scheduler.run, args=(stop, *told), name="scheduler", daemon=True)
         thread.start()
         signals.next()
         stop.set()
@@ -44,12 +42,6 @@ class Command(BaseCommand):
             sys.stdout.flush()
             os._exit(0)
 
-    def _once(self) -> None:
-        try:
-            done = sweeper.tick()
-        except Error as error:
-            raise CommandError(
-                f"the database does not answer ({type(error).__name__})", returncode=NOT_AVAILABLE
-            ) from error
-        dispatch.flush()
-        self.stdout.write(json.dumps(done))
+    def _tell(self, found: dict[str, int]) -> None:
+        self.stdout.write(dumps(found))
+        self.stdout.flush()
