@@ -161,10 +161,8 @@ def program() -> tuple[Path, dict[str, str]]:
 
 def _children(parent: int) -> list[int]:
     """Its children that are sshd; one that ends while we look is none."""
-    found = []
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         files = list(Path(f"/proc/{parent}/task").glob("*/children"))
-        for pid in [int(word) for file in files for word in file.read_text().split()]:
-            if "sshd" in Path(f"/proc/{pid}/comm").read_text():
-                found.append(pid)
-    return found
+        pids = [int(word) for file in files for word in file.read_text().split()]
+        return [pid for pid in pids if "sshd" in Path(f"/proc/{pid}/comm").read_text()]
+    return []
