@@ -12,6 +12,7 @@ from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.services import busybox as busybox_service
 from tests.services import chromium, shared
 from tests.services import rabbitmq as rabbitmq_service
 from tests.services.httpd import TargetHttp
@@ -115,6 +116,13 @@ def sshds() -> Iterator[Callable[[], Sshd]]:
 def sshd(sshds: Callable[[], Sshd]) -> Sshd:
     """One OpenSSH server."""
     return sshds()
+
+
+@pytest.fixture(scope="session")
+def busybox() -> Path:
+    """The program of BusyBox, the shell of small targets."""
+    with _or_fail():
+        return busybox_service.program()
 
 
 @pytest.fixture(scope="session")

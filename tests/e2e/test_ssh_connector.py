@@ -1,7 +1,6 @@
 """Commands over a real OpenSSH server: nothing is harmed, doubled, lost or left running."""
 
 import os
-import signal
 import socket
 import threading
 import time
@@ -16,7 +15,7 @@ from executions.connectors.base import Ended, NotStarted, OutcomeUnknown, Target
 from executions.connectors.registry import connector_for
 from safety.cancellation import CancelReason, CancelToken
 from safety.secrets.values import SecretValue
-from tests.jobs import Kept, marked, some_work, wait_until
+from tests.jobs import Kept, kill_marked, marked, some_work, wait_until
 from tests.services.openssh import Sshd
 
 SSH = connector_for("command", "ssh")
@@ -242,8 +241,7 @@ def test_a_cancel_that_cannot_reach_the_host_is_not_confirmed(
     vanisher.join()
     assert (result.ended, result.stop_confirmed) == (Ended.STOPPED, False)
     assert "cannot stop it" in result.detail
-    for pid in marked(f"{work.step_run_id}-1"):
-        os.kill(pid, signal.SIGKILL)
+    kill_marked(f"{work.step_run_id}-1")
 
 
 def test_twenty_steps_at_once_share_a_connection(sshd: Sshd) -> None:

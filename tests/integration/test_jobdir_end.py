@@ -14,7 +14,7 @@ from executions.connectors.registry import connector_for
 from executions.jobdir import Command, JobDirectory, JobName, Progress
 from executions.jobdir.local import LocalShell
 from safety.cancellation import CancelReason, CancelToken
-from tests.jobs import Kept, marked, some_work, wait_until
+from tests.jobs import Kept, kill_marked, marked, some_work, wait_until
 
 LOCAL = connector_for("command", "local")
 # Three generations that ignore TERM, the last in a session of its own.
@@ -142,8 +142,7 @@ def test_work_whose_processes_vanished_has_an_unknown_outcome() -> None:
     job = JobDirectory(LocalShell(), JobName(work.execution_id, work.step_run_id, 1))
     job.start(Command(argv=("sleep", "300"), secrets={"key": "hunter2"}), deadline_s=60, grace_s=1)
     wait_until(lambda: (folder_of(work) / "leader").exists())
-    for pid in marked(f"{work.step_run_id}-1"):
-        os.kill(pid, signal.SIGKILL)
+    kill_marked(f"{work.step_run_id}-1")
     with pytest.raises(OutcomeUnknown, match="gone"):
         LOCAL.run(
             some_work(
@@ -172,8 +171,7 @@ def test_a_reused_pid_is_neither_taken_for_the_work_nor_killed() -> None:
     job.start(Command(argv=("sleep", "300")), deadline_s=60, grace_s=1)
     folder = Path(f"/var/tmp/opsconductor-{os.geteuid()}", *name.words)
     wait_until(lambda: (folder / "leader").exists())
-    for pid in marked(name.words[1]):
-        os.kill(pid, signal.SIGKILL)
+    kill_marked(name.words[1])
     stranger = os.posix_spawn("/bin/sleep", ["sleep", "300"], {}, setsid=True)
     try:
         boot = (folder / "process").read_text().split()[2]

@@ -28,13 +28,12 @@ def shell(
     if request.param == "/bin/sh":
         yield LocalShell()
         return
-    program = shutil.which(request.param)
-    if program is None:
-        pytest.fail(f"{request.param} is missing: run `apt-get install {request.param}`.", pytrace=False)
     (tools := tmp_path / "bin").mkdir()
     if request.param == "busybox":
-        subprocess.run([program, "--install", "-s", tools], check=True)
+        subprocess.run([request.getfixturevalue("busybox"), "--install", "-s", tools], check=True)
     else:
+        program = shutil.which(request.param)
+        assert program, f"{request.param} is missing: run `apt-get install {request.param}`."
         (tools / "sh").symlink_to(program)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     yield LocalShell([str(tools / "sh")])

@@ -3,7 +3,7 @@
 import sys
 
 from opsconductor.embedded import programs
-from tests.services import chromium, openbao, openssh, rabbitmq
+from tests.services import busybox, chromium, openbao, openssh, rabbitmq
 from tests.services.processes import ServiceUnavailable
 
 NEEDED = {
@@ -12,6 +12,7 @@ NEEDED = {
     "OpenSSH server": openssh.program,
     "OpenBao": openbao.program,
     "Chromium": chromium.program,
+    "BusyBox": busybox.program,
 }
 
 

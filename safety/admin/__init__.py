@@ -1,0 +1,8 @@
+"""The tables of the guards in the admin, one file each."""
+
+from safety.admin import (  # noqa: F401  (each registers its table)
+    access_decision,
+    membership,
+    tenant,
+    timeout_policy,
+)
