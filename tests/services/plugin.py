@@ -15,6 +15,8 @@ from tests.services.shared import SharedServices
 
 NO_DATABASE = "postgres://nobody@127.0.0.1:1/none"
 RABBITMQ_VARIABLE = "OPSC_TEST_RABBITMQ_URL"
+UNPLUG_VARIABLE = "OPSC_UNPLUG"
+UNPLUGGED_SETTINGS = "tests.unplugged"
 
 
 class TestRun:
@@ -54,6 +56,9 @@ def pytest_load_initial_conftests(
         except ServiceUnavailable as problem:
             raise pytest.UsageError(str(problem)) from problem
         early_config.add_cleanup(run.close)
+    # Every process that a test starts inherits it with the environment.
+    if os.environ.get(UNPLUG_VARIABLE):
+        os.environ["DJANGO_SETTINGS_MODULE"] = UNPLUGGED_SETTINGS
     return (yield)
 
 
