@@ -18,6 +18,7 @@ from safety import chain
 from safety.cancellation import CancelReason, CancelToken
 from safety.choices import ActionClass, Effect
 from safety.context import LeaseLost, Limits, Outcome, OutcomeStatus, StepContext, StepHandler
+from safety.masking.log_fields import bind
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,8 @@ def run(step: ClaimedStep, claimed_at: float) -> list[Ready]:
     A holder that lost its lease records nothing: whoever took over does.
     """
     context = _context(step)
-    with HOLDINGS.hold(step, context.cancel, claimed_at):
+    about = bind(execution=step.execution_id, step_run=step.step_run_id)
+    with about, HOLDINGS.hold(step, context.cancel, claimed_at):
         try:
             outcome = _as_far_as_known(step, context, _through_chain(context))
             return _record(step, outcome)

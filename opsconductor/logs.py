@@ -4,31 +4,16 @@ import copy
 import json
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
-from uuid import UUID
 
 from pythonjsonlogger.json import JsonFormatter
 
 from safety.masking.live import mask_data_for_logs, mask_values
+from safety.masking.log_fields import bound
 from safety.masking.spans import MaskingError
 
-_bound: ContextVar[dict[str, str] | None] = ContextVar("opsconductor_log_fields", default=None)
 _FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 _NAMES = {"asctime": "time", "levelname": "level", "name": "logger"}
-
-
-@contextmanager
-def bind(*, execution: UUID | str = "", step_run: UUID | str = "") -> Iterator[None]:
-    """Add `execution` and `step_run` to every line logged inside, by this thread or asyncio task."""
-    given = {"execution": str(execution), "step_run": str(step_run)}
-    token = _bound.set((_bound.get() or {}) | {name: value for name, value in given.items() if value})
-    try:
-        yield
-    finally:
-        _bound.reset(token)
 
 
 class MaskedJsonFormatter(JsonFormatter):
@@ -68,7 +53,7 @@ class MaskedJsonFormatter(JsonFormatter):
             "message": f"message withheld: {why}",
             "place": f"{record.module}:{record.lineno}",
         }
-        return json.dumps(fields | (_bound.get() or {}))
+        return json.dumps(fields | bound())
 
 
 def _prepared(record: logging.LogRecord) -> logging.LogRecord:
@@ -76,7 +61,7 @@ def _prepared(record: logging.LogRecord) -> logging.LogRecord:
     prepared = copy.copy(record)
     if isinstance(record.args, tuple):
         prepared.args = tuple(_without_arguments(value) for value in record.args)
-    for name, value in (_bound.get() or {}).items():
+    for name, value in bound().items():
         prepared.__dict__.setdefault(name, value)
     return prepared
 

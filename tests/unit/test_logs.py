@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from dramatiq import Message
 
-from opsconductor.logs import MaskedJsonFormatter, bind
+from opsconductor.logs import MaskedJsonFormatter
 from safety.masking import Masker, live
+from safety.masking.log_fields import bind
 
 SECRET = 'corr3ct "horse"\n'
 
