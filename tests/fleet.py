@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from executions.models import Worker
-from tests.services.processes import Owned
+from tests.services.processes import Owned, ServiceUnavailable
 from tests.world import until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,7 +56,7 @@ class Fleet:
         try:
             until(lambda: Worker.objects.filter(state="active").count() >= count, timeout_s=30)
         except AssertionError as late:
-            raise AssertionError(f"the workers did not come up: {self.logs()[-3000:]}") from late
+            raise ServiceUnavailable(f"the workers did not come up: {self.logs()[-3000:]}") from late
 
     def add(self, *command: str) -> Owned:
         """Run a management command as a process of the fleet."""

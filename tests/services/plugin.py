@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services import shared
 from tests.services.postgres import QUICK, Postgres
 from tests.services.processes import ServiceUnavailable
 from tests.services.shared import SharedServices
@@ -27,7 +28,8 @@ class TestRun:
     def __init__(self, *, with_database: bool) -> None:
         self.data = Path(tempfile.mkdtemp(prefix="opsc-test-"))
         self.postgres = Postgres(QUICK | {"synchronous_commit": "off"}) if with_database else None
-        self.shared = SharedServices()
+        # A run inside a run (see tests/proofs.py) uses what the outer one has.
+        self.shared = None if shared.VARIABLE in os.environ else SharedServices()
         os.environ["OPSC_DATA_DIR"] = str(self.data)
         os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
         os.environ.setdefault("OPSC_MESSAGE_KEY", secrets.token_urlsafe(48))
@@ -39,7 +41,8 @@ class TestRun:
 
     def close(self) -> None:
         """End every service and remove every file."""
-        self.shared.close()
+        if self.shared:
+            self.shared.close()
         if self.postgres:
             self.postgres.close()
         shutil.rmtree(self.data)
