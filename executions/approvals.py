@@ -10,10 +10,9 @@ from executions import dispatch, lifecycle
 from executions.errors import Conflict, NotAllowed, NotFound
 from executions.lifecycle import By, Ready
 from executions.models import Approval, Execution
+from executions.rights import records_refusals, refusal
 from executions.states import ExecutionStatus, StepStatus
-from safety.choices import ActionClass
-from safety.models import Membership
-from safety.rbac import ROLES_BY_ACTION
+from safety import rbac
 from safety.sql import fetch, fetch_one
 
 # Decided by the database's clock, in the one statement that also decides who came first.
@@ -54,6 +53,7 @@ SELECT id, queue, priority FROM moved WHERE status = 'ready'
 """
 
 
+@records_refusals
 def approve(
     execution_id: UUID,
     *,
@@ -72,7 +72,7 @@ def approve(
     """
     with transaction.atomic():
         execution = _locked(execution_id, user)
-        _check_may_decide(execution, user)
+        _require_decision(execution, user)
         if approval_hash != execution.approval_hash:
             raise Conflict(
                 f"This approval is for {approval_hash[:12]}, but what would run is "
@@ -95,6 +95,7 @@ def approve(
         dispatch.wake([Ready(row["id"], row["queue"], row["priority"]) for row in rows])
 
 
+@records_refusals
 def reject(
     execution_id: UUID,
     *,
@@ -106,7 +107,7 @@ def reject(
     """Refuse the execution for good. Raises like `approve`."""
     with transaction.atomic():
         execution = _locked(execution_id, user)
-        _check_may_decide(execution, user)
+        _require_decision(execution, user)
         _decide(execution, user, Approval.Status.REJECTED, comment, signed_in_with, address)
         lifecycle.move(
             execution_id,
@@ -145,17 +146,23 @@ def may_decide(execution: Execution, user: Any) -> str:
     Level 1: whoever may run it, the requester included. Above: an approver who did not ask for it.
     """
     if execution.approval_level <= 1:
-        roles = sorted(ROLES_BY_ACTION[ActionClass(execution.action_class)])
-        standing = Membership.objects.standing().filter(
-            user_id=user.pk, tenant_id=execution.tenant_id, role__in=roles
+        running = rbac.Question(
+            tenant_id=execution.tenant_id, actor_id=user.pk, wants=rbac.to_run(rbac.touched_by(execution))
         )
-        may_run = standing.exists() or user.has_perm("executions.approve_execution", execution)
+        may_run = rbac.look(running).allowed or user.has_perm("executions.approve_execution", execution)
         return "" if may_run else "You may not run such steps, so you cannot confirm them."
     if user.pk == execution.requested_by_id:
         return "You asked for this run yourself; somebody else has to approve it."
     if not user.has_perm("executions.approve_execution", execution):
-        return "Approving this level needs the role approver or tenant admin."
+        where = ", ".join(dict.fromkeys(environment for environment, _ in rbac.touched_by(execution)))
+        return f"Approving this level needs the role approver or tenant admin, in {where}."
     return ""
+
+
+@records_refusals
+def require_decision(execution: Execution, user: User) -> None:
+    """Go on only when the person may approve or reject it. Raises NotAllowed."""
+    _require_decision(execution, user)
 
 
 def _locked(execution_id: UUID, user: User) -> Execution:
@@ -166,10 +173,11 @@ def _locked(execution_id: UUID, user: User) -> Execution:
     return found
 
 
-def _check_may_decide(execution: Execution, user: User) -> None:
+def _require_decision(execution: Execution, user: User) -> None:
     objection = may_decide(execution, user)
     if objection:
-        raise NotAllowed(objection)
+        refused = refusal(user, "executions.approve_execution", execution, objection)
+        raise NotAllowed(objection, refused=refused)
 
 
 def _decide(

@@ -8,13 +8,14 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from executions import dispatch, lifecycle
-from executions.errors import Conflict, NotAllowed, NotFound
+from executions.errors import Conflict, NotFound
 from executions.gates import narrowed_hash
 from executions.heartbeat import CHANNEL
 from executions.inventory import inventory_for
 from executions.lifecycle import By
 from executions.models import Execution, StepRun
 from executions.plans import FrozenPlan, freeze, parse_plan
+from executions.rights import records_refusals, require
 from executions.states import ExecutionStatus, StepStatus
 from executions.submission import Submitted, new_key, submit_frozen
 from safety.models import AssetLease, Tenant
@@ -54,6 +55,7 @@ SELECT step_id FROM given_up
 """
 
 
+@records_refusals
 def request_cancel(execution_id: UUID, *, user: User, reason: str) -> str:
     """Ask for the end of an execution: what has not begun is cancelled now, what runs is told to stop.
 
@@ -65,8 +67,7 @@ def request_cancel(execution_id: UUID, *, user: User, reason: str) -> str:
       Conflict: It is over.
     """
     execution = visible(execution_id, user)
-    if not user.has_perm("executions.cancel_execution", execution):
-        raise NotAllowed("You may not cancel executions of this tenant.")
+    require(user, "executions.cancel_execution", execution, "You may not cancel this execution.")
     return _cancel(execution_id, kind="user", reason=reason or "cancelled", by=By.user(user))
 
 
@@ -126,6 +127,7 @@ def _asked_before(execution_id: UUID, status: str) -> str:
     return status
 
 
+@records_refusals
 def retry(execution_id: UUID, *, user: User, failed_only: bool = False, confirmed: bool = False) -> Submitted:
     """Run a finished execution's plan again, as a new execution that points at the old one.
 
@@ -136,8 +138,7 @@ def retry(execution_id: UUID, *, user: User, failed_only: bool = False, confirme
       Conflict: It is still open, or nothing failed.
     """
     execution = visible(execution_id, user)
-    if not user.has_perm("executions.retry_execution", execution):
-        raise NotAllowed("You may not retry executions of this tenant.")
+    require(user, "executions.retry_execution", execution, "You may not retry this execution.")
     if not execution.is_terminal:
         raise Conflict(
             f"Execution {execution.short_id} is still {execution.get_status_display()}.",
@@ -190,6 +191,7 @@ def _only_failed(execution: Execution, frozen: FrozenPlan) -> FrozenPlan:
     )
 
 
+@records_refusals
 def release_lease(asset_id: UUID, *, user: User, reason: str) -> None:
     """Free an asset that was kept for review, because a person says that it is safe.
 
@@ -200,8 +202,7 @@ def release_lease(asset_id: UUID, *, user: User, reason: str) -> None:
     lease = AssetLease.objects.filter(asset_id=asset_id).first()
     if lease is None or not user.has_perm("executions.view_execution", lease):
         raise NotFound("Nobody holds this asset.")
-    if not user.has_perm("safety.release_assetlease", lease):
-        raise NotAllowed("Only a tenant admin may release a lease.")
+    require(user, "safety.release_assetlease", lease, "Only a tenant admin may release a lease.")
     if not reason.strip():
         raise Conflict("A reason is needed.", hint="Say how you know that the asset is free.")
     with transaction.atomic():

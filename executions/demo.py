@@ -73,7 +73,8 @@ def _person(tenant: Tenant, name: str, role: Role, *, is_staff: bool, is_superus
         user = User(username=name, is_staff=is_staff, is_superuser=is_superuser)
         user.set_unusable_password()
         user.save()
-    Membership.objects.get_or_create(tenant=tenant, user=user, defaults={"role": role})
+    if not Membership.objects.filter(tenant=tenant, user=user).exists():
+        Membership.objects.create(tenant=tenant, user=user, role=role)
     return user
 
 

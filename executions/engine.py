@@ -26,7 +26,6 @@ LONGEST_SHIFT_S = 60.0  # one message is worked on no longer than this before it
 RETRY_BASE_S, RETRY_CAP_S = 1.0, 300.0
 TRY_AGAIN_S = 5.0  # before another holder tries to reach what an earlier one began
 NOT_REACHED = "not_reached"
-REFUSALS = frozenset({"rbac", "approval"})
 WAIT_SLACK_S = 5.0
 LOCK_POLL_S = 15.0  # a freed asset wakes its waiters at once; this is for a wake-up that was lost
 
@@ -109,6 +108,7 @@ def _context(step: ClaimedStep) -> RunningStep:
         effect=Effect(step.effect),
         environment=step.asset_environment or step.environment,
         asset_id=step.asset_id,
+        objection=_objection(step),
         changes_assets=tuple(UUID(asset) for asset in step.changes_assets),
         limits=Limits(
             policy=step.policy,
@@ -124,6 +124,13 @@ def _context(step: ClaimedStep) -> RunningStep:
         cancel_requested=step.cancel_requested,
         cancel=cancel,
     )
+
+
+def _objection(step: ClaimedStep) -> str:
+    """Why nobody of the tenant may act on the step's asset, as it was at the claim."""
+    if step.asset_id is None or step.asset_tenant_id == step.tenant_id:
+        return ""
+    return "the asset is gone" if step.asset_tenant_id is None else "the asset belongs to another tenant now"
 
 
 def _step_limit_s(step: ClaimedStep) -> float:
@@ -205,7 +212,7 @@ def _wait(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
 
 def may_retry(step: ClaimedStep, outcome: Outcome) -> bool:
     """Failures that never began are repeated up to the policy's limit; others as often as the step says."""
-    if step.attempt >= step.attempt_limit or outcome.category in REFUSALS:
+    if step.attempt >= step.attempt_limit or outcome.is_refusal:
         return False
     return outcome.retryable or step.attempt <= step.retries
 

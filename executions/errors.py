@@ -1,5 +1,17 @@
 """Why something that a person or program asked for was refused."""
 
+from dataclasses import dataclass
+
+from safety.rbac import Answer, Question
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What was asked of RBAC, and its no."""
+
+    question: Question
+    answer: Answer
+
 
 class Refused(Exception):
     """Nothing was changed. `code` is stable; the message is for people; `hint` says what to do."""
@@ -12,9 +24,16 @@ class Refused(Exception):
 
 
 class NotAllowed(Refused):
-    """The person may not do this. A retry makes no sense before somebody grants it."""
+    """The person may not do this. A retry makes no sense before somebody grants it.
+
+    refused: what is to be written down about it; None when that is done.
+    """
 
     code = "not_allowed"
+
+    def __init__(self, message: str, *, hint: str = "", refused: Refusal | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.refused = refused
 
 
 class NotFound(Refused):

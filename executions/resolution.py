@@ -7,9 +7,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from executions import dispatch, lifecycle
-from executions.errors import Conflict, NotAllowed, NotFound, Refused
+from executions.errors import Conflict, NotFound, Refused
 from executions.lifecycle import By, Ready
 from executions.models import StepRun
+from executions.rights import records_refusals, require
 from executions.states import ExecutionStatus, StepStatus
 from safety import leases
 from safety.sql import fetch, fetch_one
@@ -20,6 +21,8 @@ DECISIONS = {
     "skip": StepStatus.SKIPPED,
     "abort": StepStatus.FAILED,
 }
+
+NEEDS_A_RUNNER = "Deciding about an unknown outcome needs the role operator or tenant admin."
 
 _DECIDE: LiteralString = """
 WITH decided AS (
@@ -57,6 +60,7 @@ WHERE id = %(execution)s RETURNING interrupted_runs, status
 """
 
 
+@records_refusals
 def resolve(step_run_id: UUID, *, user: User, decision: str, reason: str) -> str:
     """Decide that the step succeeded, is to be retried or skipped, or that the run is aborted.
 
@@ -70,8 +74,7 @@ def resolve(step_run_id: UUID, *, user: User, decision: str, reason: str) -> str
     run = StepRun.objects.visible_to(user).select_related("execution", "step").filter(pk=step_run_id).first()
     if run is None:
         raise NotFound(f"There is no step run {step_run_id}.")
-    if not user.has_perm("executions.resolve_execution", run.execution):
-        raise NotAllowed("Deciding about an unknown outcome needs the role operator or tenant admin.")
+    require(user, "executions.resolve_execution", run.execution, NEEDS_A_RUNNER)
     if decision not in DECISIONS:
         raise Refused(f"Unknown decision {decision[:40]!r}.", hint=f"One of: {', '.join(DECISIONS)}.")
     if not reason.strip():

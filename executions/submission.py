@@ -9,9 +9,10 @@ from uuid import UUID, uuid4
 from django.conf import settings
 
 from executions import dispatch, immediate_slots
-from executions.errors import Conflict, NotAllowed
+from executions.errors import Conflict, NotAllowed, Refusal
 from executions.inventory import inventory_for
 from executions.plans import FrozenPlan, freeze, parse_plan
+from executions.rights import records_refusals
 from executions.states import Mode
 from executions.storing import Existing, NewExecution, existing, store
 from safety import rbac
@@ -68,6 +69,7 @@ def submit(
     )
 
 
+@records_refusals
 def submit_frozen(
     frozen: FrozenPlan,
     *,
@@ -82,8 +84,7 @@ def submit_frozen(
     question = rbac.Question(
         tenant_id=tenant.pk,
         actor_id=user.pk,
-        action_class=frozen.action_class,
-        environment=frozen.environment,
+        wants=rbac.to_run(frozen.touches),
     )
     _require(question, tenant)
     runs_here = frozen.mode == Mode.IMMEDIATE and immediate_slots.has_room()
@@ -112,14 +113,15 @@ def submit_frozen(
 
 
 def _require(question: rbac.Question, tenant: Tenant) -> None:
-    """Refuse who may not, and record it; a yes is recorded together with the execution."""
-    if rbac.look(question).allowed:
-        return
-    answer = rbac.decide(question)
-    raise NotAllowed(
-        f"You may not run {question.action_class} steps for {tenant.name}: {answer.reason}.",
-        hint="A tenant admin can change your role.",
-    )
+    """Refuse who may not run all of it; a yes is recorded together with the execution."""
+    answer = rbac.look(question)
+    if not answer.allowed:
+        what = f"{answer.question.removeprefix('run:')} steps in {answer.environment}"
+        raise NotAllowed(
+            f"You may not run {what} for {tenant.name}: {answer.reason}.",
+            hint="A tenant admin can change your memberships.",
+            refused=Refusal(question, answer),
+        )
 
 
 def _answered_by(found: Existing, frozen: FrozenPlan, owned_key: bool) -> Submitted:

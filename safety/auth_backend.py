@@ -5,22 +5,32 @@ from typing import Any
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
+from safety import rbac
 from safety.models import Membership
-from safety.rbac import ROLES_BY_PERMISSION
 
 
 class TenantRoleBackend(BaseBackend):
-    """`user.has_perm("executions.cancel_execution", execution)`: does a standing role in its tenant allow it?
+    """`user.has_perm("executions.cancel_execution", execution)`: does a standing membership allow it?
 
-    The object is anything with a `tenant_id`, or a Tenant. Without an object the answer is yes when the role
-    in any tenant allows it: enough to show a menu entry, never enough to act.
+    The object is a Tenant, or anything with a `tenant_id`; where it has an environment, action class or
+    `touches`, the membership has to hold there. Without an object the answer is yes when a role in any
+    tenant allows it: enough to show a menu entry, never enough to act.
     """
 
     def has_perm(self, user_obj: AbstractBaseUser | AnonymousUser, perm: str, obj: Any = None) -> bool:
-        roles = ROLES_BY_PERMISSION.get(perm)
+        roles = rbac.ROLES_BY_PERMISSION.get(perm)
         if roles is None or not user_obj.is_authenticated or not user_obj.is_active:
             return False
-        memberships = Membership.objects.standing().filter(user_id=user_obj.pk, role__in=sorted(roles))
-        if obj is not None:
-            memberships = memberships.filter(tenant_id=getattr(obj, "tenant_id", None) or obj.pk)
-        return memberships.exists()
+        if obj is None:
+            held = Membership.objects.standing().filter(user_id=user_obj.pk, role__in=sorted(roles))
+            return held.exists()
+        return rbac.look(question_about(user_obj, perm, obj)).allowed
+
+
+def question_about(user: Any, permission: str, about: Any) -> rbac.Question:
+    """May this person do that to this object?"""
+    return rbac.Question(
+        tenant_id=getattr(about, "tenant_id", None) or about.pk,
+        actor_id=user.pk,
+        wants=rbac.to_hold(permission, rbac.touched_by(about)),
+    )

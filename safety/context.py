@@ -25,6 +25,22 @@ class OutcomeStatus(StrEnum):
     HANDED_OVER = "handed_over"  # the work goes on (or never began) and another worker takes it
 
 
+# Refusals of a guard: they end the execution whatever the step's author wished, and are never retried.
+REFUSALS = frozenset({"rbac", "approval"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """What RBAC refused to whom, and why; `person` is the user name, empty when there is none."""
+
+    actor_id: int | None
+    person: str
+    question: str
+    environment: str
+    asset_id: UUID | None
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """The result of one attempt. `summary` and `detail` are masked before they are stored.
@@ -42,6 +58,12 @@ class Outcome:
     retryable: bool = False
     stop_confirmed: bool | None = None
     waits_for: tuple[UUID, ...] = ()
+    violation: Violation | None = None
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a guard said that this must not run at all."""
+        return self.category in REFUSALS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +109,8 @@ class StepContext:
 
     token: fencing token of the claim; changes_assets: the sorted ids of every asset that the
     *execution* may change (empty for a pure read); arguments: the step's `with`, references unresolved;
-    credentials: references for signing in to the target.
+    credentials: references for signing in to the target; objection: why nobody may act on its asset for this
+    tenant, empty when somebody may.
     """
 
     tenant_id: int
@@ -109,6 +132,7 @@ class StepContext:
     credentials: Mapping[str, Any]
     effects: EffectLog
     approval: ApprovalGate
+    objection: str = ""
     cancel_requested: bool = False
     cancel: CancelToken = field(default_factory=CancelToken)
     # Filled by middleware on the way in, and wiped on the way out.
@@ -131,4 +155,5 @@ __all__ = [
     "OutcomeStatus",
     "StepContext",
     "StepHandler",
+    "Violation",
 ]

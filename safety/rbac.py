@@ -1,11 +1,12 @@
-"""Who may do what: one table of roles, asked by pages, commands, admin and workers."""
+"""Who may do what: one table of memberships, asked by pages, commands, admin and workers."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 from safety.choices import ActionClass, Role
-from safety.sql import fetch_one
+from safety.sql import Row, fetch, fetch_one
 
 _EVERYONE = frozenset(Role)
 _RUNNERS = frozenset({Role.OPERATOR, Role.TENANT_ADMIN})
@@ -29,91 +30,183 @@ ROLES_BY_ACTION: dict[ActionClass, frozenset[Role]] = {
     ActionClass.DEPLOY: _RUNNERS,
 }
 
+# Whoever has any standing membership of a tenant sees all of it: a run is judged by its whole history.
+WITHOUT_LIMITS = frozenset({"executions.view_execution"})
+
+# Every membership of the person in the tenant as of now, everything that was asked, and the first of it that no
+# standing membership covers; then why. An empty environment or action class asks for any.
 _ANSWER: LiteralString = """
 WITH person AS (
-    SELECT m.role, u.is_active, (m.ends_at IS NULL OR m.ends_at > statement_timestamp()) AS current
-    FROM auth_user u LEFT JOIN opsc_membership m ON m.user_id = u.id AND m.tenant_id = %(tenant)s
-    WHERE u.id = %(actor)s
+    SELECT username, is_active FROM auth_user WHERE id = %(actor)s
+), held AS (
+    SELECT role, environments, action_classes, (ends_at IS NULL OR ends_at > statement_timestamp()) AS standing
+    FROM opsc_membership WHERE user_id = %(actor)s AND tenant_id = %(tenant)s
+), wanted AS (
+    SELECT * FROM unnest(%(questions)s::text[], %(environments)s::text[], %(classes)s::text[], %(roles)s::text[])
+        WITH ORDINALITY AS w(question, environment, action_class, roles, place)
+), able AS (
+    SELECT w.place, h.role, h.environments, h.action_classes,
+           (w.environment = '' OR h.environments = '{}' OR w.environment = ANY(h.environments)) AS here,
+           (w.action_class = '' OR h.action_classes = '{}' OR w.action_class = ANY(h.action_classes)) AS so
+    FROM wanted w JOIN held h ON h.standing AND h.role = ANY(string_to_array(w.roles, ','))
+), missing AS (
+    SELECT w.* FROM wanted w
+    WHERE NOT EXISTS (SELECT FROM able a WHERE a.place = w.place AND a.here AND a.so) ORDER BY w.place LIMIT 1
 ), answer AS (
-    SELECT CASE
+    SELECT coalesce((SELECT place FROM missing), 1) AS place, left(CASE
+        WHEN %(objection)s::text <> '' THEN %(objection)s::text
         WHEN NOT EXISTS (SELECT FROM person) THEN 'no such person'
         WHEN NOT (SELECT is_active FROM person) THEN 'the account is deactivated'
-        WHEN (SELECT role FROM person) IS NULL THEN 'no membership in this tenant'
-        WHEN NOT (SELECT current FROM person) THEN 'the membership has ended'
-        WHEN (SELECT role FROM person) <> ALL (%(roles)s) THEN
-            'the role ' || (SELECT role FROM person) || ' does not allow it'
-        ELSE '' END AS objection
+        WHEN NOT EXISTS (SELECT FROM missing) THEN ''
+        WHEN NOT EXISTS (SELECT FROM held) THEN 'no membership in this tenant'
+        WHEN NOT EXISTS (SELECT FROM held WHERE standing) THEN 'the membership has ended'
+        WHEN NOT EXISTS (SELECT FROM able a JOIN missing m ON a.place = m.place) THEN
+            'the role ' || (SELECT string_agg(DISTINCT role, ', ') FROM held WHERE standing) || ' does not allow it'
+        WHEN NOT EXISTS (SELECT FROM able a JOIN missing m ON a.place = m.place WHERE a.here) THEN
+            (SELECT 'the role ' || string_agg(DISTINCT a.role || ' is limited to '
+                    || array_to_string(a.environments, ', '), '; ') || ', this is ' || min(m.environment)
+             FROM able a JOIN missing m ON a.place = m.place)
+        ELSE (SELECT 'the role ' || string_agg(DISTINCT a.role || ' is limited to '
+                     || array_to_string(a.action_classes, ', ') || ' steps', '; ') || ', this is '
+                     || min(m.action_class)
+              FROM able a JOIN missing m ON a.place = m.place WHERE a.here) END, 200) AS objection
 )
 """
 
-_LOOK: LiteralString = _ANSWER + "SELECT objection = '' AS allowed, objection AS reason FROM answer"  # noqa: S608  constants only
+_SAY: LiteralString = """
+SELECT a.objection = '' AS allowed, a.objection AS reason, w.question, w.environment,
+       coalesce((SELECT username FROM person), '') AS person
+FROM answer a JOIN wanted w ON w.place = a.place
+"""
+_LOOK: LiteralString = _ANSWER + _SAY
 
-# One statement: look at the person as of now, decide, write the answer down.
-_DECIDE: LiteralString = (
-    _ANSWER
-    + """
+# One statement: look at the person as of now, decide, write the answer down. No row written, no answer.
+_WRITE: LiteralString = """
 INSERT INTO opsc_access_decision
     (tenant_id, actor_id, question, environment, asset_id, execution_id, step_run_id, allowed, reason)
-SELECT %(tenant)s, %(actor)s, %(question)s, %(environment)s, %(asset)s, %(execution)s, %(step_run)s,
-       objection = '', objection FROM answer
-RETURNING allowed, reason
+SELECT %(tenant)s, %(actor)s, w.question, w.environment, %(asset)s, %(execution)s, %(step_run)s,
+       a.objection = '', a.objection
+FROM answer a JOIN wanted w ON a.objection = '' OR w.place = a.place
+RETURNING allowed, reason, question, environment, coalesce((SELECT username FROM person), '') AS person
 """
-)
+_DECIDE: LiteralString = _ANSWER + _WRITE
+
+# Somebody who is refused again and again leaves one row a minute for the same question, and sixty in all.
+_REFUSED: LiteralString = """
+INSERT INTO opsc_access_decision (tenant_id, actor_id, question, environment, asset_id, execution_id, allowed, reason)
+SELECT %(tenant)s, %(actor)s, %(question)s, %(environment)s, %(asset)s, %(execution)s, false, left(%(reason)s, 200)
+WHERE NOT EXISTS (
+    SELECT FROM opsc_access_decision d
+    WHERE d.actor_id = %(actor)s AND NOT d.allowed AND d.at > statement_timestamp() - interval '1 minute'
+      AND d.tenant_id = %(tenant)s AND d.question = %(question)s AND d.environment = %(environment)s
+      AND d.execution_id IS NOT DISTINCT FROM %(execution)s::uuid
+      AND d.asset_id IS NOT DISTINCT FROM %(asset)s::uuid
+) AND 60 > (SELECT count(*) FROM (
+    SELECT FROM opsc_access_decision d
+    WHERE d.actor_id = %(actor)s AND NOT d.allowed AND d.at > statement_timestamp() - interval '1 minute' LIMIT 60
+) lately)
+RETURNING id
+"""
+
+# For the statement that stores an execution: its permission is recorded with it, or not at all. It reads a row
+# `execution` (id, tenant_id) and the parameters user and touches ("environment:action class" each).
+RECORD_ALLOWED: LiteralString = """
+    INSERT INTO opsc_access_decision (tenant_id, actor_id, question, environment, execution_id, allowed, reason)
+    SELECT tenant_id, %(user)s, 'run:' || split_part(touched, ':', 2), split_part(touched, ':', 1), id, true, ''
+    FROM execution, unnest(%(touches)s::text[]) AS touched
+"""
+
+
+@dataclass(frozen=True)
+class Want:
+    """One thing that is asked for: `roles` may do it; an empty environment or action class means any."""
+
+    question: str
+    environment: str
+    action_class: str
+    roles: frozenset[Role]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """May this actor do this, in this tenant, environment and on this asset?"""
+    """May this actor do all of this in this tenant?
+
+    objection: why not, when that is known before the person is looked at.
+    """
 
     tenant_id: int
     actor_id: int | None
-    action_class: ActionClass
-    environment: str
+    wants: tuple[Want, ...]
     asset_id: UUID | None = None
     execution_id: UUID | None = None
     step_run_id: UUID | None = None
+    objection: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answer:
-    """`reason` says why not; empty when allowed."""
+    """`reason` says why not; empty when allowed. `question` and `environment`: what was refused."""
 
     allowed: bool
     reason: str
+    question: str = ""
+    environment: str = ""
+    person: str = ""
 
 
-# For the statement that stores an execution: its permission is recorded with it, or not at all. It reads a row
-# `execution` (id, tenant_id) and the parameters user, action_class and environment.
-RECORD_ALLOWED: LiteralString = """
-    INSERT INTO opsc_access_decision (tenant_id, actor_id, question, environment, execution_id, allowed, reason)
-    SELECT tenant_id, %(user)s, 'run:' || %(action_class)s, %(environment)s, id, true, '' FROM execution
-"""
+def to_run(touches: Iterable[tuple[str, str]]) -> tuple[Want, ...]:
+    """The right to have steps run, for each pair of environment and action class."""
+    return tuple(
+        Want(f"run:{action}", environment, action, ROLES_BY_ACTION[ActionClass(action)])
+        for environment, action in touches
+    )
+
+
+def to_hold(permission: str, touches: Iterable[tuple[str, str]] = (("", ""),)) -> tuple[Want, ...]:
+    """The right to a permission, for each pair of environment and action class; nobody has an unknown one."""
+    roles = ROLES_BY_PERMISSION.get(permission, frozenset())
+    limits = (("", ""),) if permission in WITHOUT_LIMITS else touches
+    return tuple(Want(permission, environment, action, roles) for environment, action in limits)
+
+
+def touched_by(about: Any) -> tuple[tuple[str, str], ...]:
+    """The pairs of environment and action class that an object stands for; ("", "") where it says nothing."""
+    stored: list[str] = getattr(about, "touches", [])
+    pairs = tuple((pair.partition(":")[0], pair.partition(":")[2]) for pair in stored)
+    return pairs or ((getattr(about, "environment", ""), getattr(about, "action_class", "")),)
 
 
 def look(question: Question) -> Answer:
     """The same answer as `decide` gives, not written down: for those who record it with what they do."""
-    return _asked(_LOOK, question)
+    return _answer(fetch_one(_LOOK, _parameters(question)))
 
 
 def decide(question: Question) -> Answer:
     """Ask with a fresh look at the person, deny by default, and record the answer."""
-    return _asked(_DECIDE, question)
+    return _answer(fetch_one(_DECIDE, _parameters(question)))
 
 
-def _asked(statement: LiteralString, question: Question) -> Answer:
-    row = fetch_one(
-        statement,
-        {
-            "tenant": question.tenant_id,
-            "actor": question.actor_id,
-            "roles": sorted(str(role) for role in ROLES_BY_ACTION[question.action_class]),
-            "question": f"run:{question.action_class}",
-            "environment": question.environment,
-            "asset": question.asset_id,
-            "execution": question.execution_id,
-            "step_run": question.step_run_id,
-        },
-    )
-    if row is None:
-        return Answer(False, "no answer")
-    return Answer(row["allowed"], row["reason"])
+def record_refusal(question: Question, answer: Answer) -> bool:
+    """Write down that a person was refused; false when that was written often enough within the last minute."""
+    asked = {"question": answer.question, "environment": answer.environment, "reason": answer.reason}
+    return bool(fetch(_REFUSED, _parameters(question) | asked))
+
+
+def _answer(row: Row | None) -> Answer:
+    return Answer(**row) if row else Answer(allowed=False, reason="no answer")
+
+
+def _parameters(question: Question) -> dict[str, Any]:
+    wants = question.wants
+    return {
+        "tenant": question.tenant_id,
+        "actor": question.actor_id,
+        "questions": [want.question for want in wants],
+        "environments": [want.environment for want in wants],
+        "classes": [want.action_class for want in wants],
+        "roles": [",".join(sorted(want.roles)) for want in wants],
+        "asset": question.asset_id,
+        "execution": question.execution_id,
+        "step_run": question.step_run_id,
+        "objection": question.objection,
+    }

@@ -9,7 +9,12 @@ from safety.models import Membership
 
 
 def tenants_visible_to(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membership, Any]:
-    """Ids of the tenants in which `user` has a standing membership; empty when anonymous or inactive."""
+    """Ids of the tenants in which `user` has a standing membership, whatever its limits, each once.
+
+    Empty when anonymous or inactive.
+    """
     if not user.is_authenticated or not user.is_active:
         return Membership.objects.none().values_list("tenant_id", flat=True)
-    return Membership.objects.standing().filter(user_id=user.pk).values_list("tenant_id", flat=True)
+    return (
+        Membership.objects.standing().filter(user_id=user.pk).values_list("tenant_id", flat=True).distinct()
+    )

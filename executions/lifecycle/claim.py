@@ -64,7 +64,8 @@ SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, 
        extract(epoch FROM coalesce(b.deadline_at, e.deadline_at,
            statement_timestamp() + make_interval(secs => e.limit_s)) - statement_timestamp())::float AS left_s,
        a.name AS asset_name, a.connection, a.address, a.port, a.username, a.host_keys, a.credentials,
-       a.environment AS asset_environment, coalesce(a.is_active, true) AS asset_is_active
+       a.environment AS asset_environment, a.tenant_id AS asset_tenant_id,
+       coalesce(a.is_active, true) AS asset_is_active
 FROM claimed c
 JOIN opsc_step s ON s.id = c.step_id
 JOIN opsc_execution e ON e.id = c.execution_id
@@ -141,6 +142,7 @@ class ClaimedStep:
     host_keys: str | None
     credentials: dict[str, Any] | None
     asset_environment: str | None
+    asset_tenant_id: int | None
     asset_is_active: bool
 
 

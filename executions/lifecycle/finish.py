@@ -8,6 +8,7 @@ from django.db import transaction
 from executions.lifecycle.claim import ClaimedStep
 from executions.lifecycle.release import release_and_wake
 from executions.lifecycle.settle import Ready, settle, stop_rest
+from executions.lifecycle.violation import record_violation
 from executions.states import TERMINAL_EXECUTION, StepStatus
 from safety import leases
 from safety.context import LeaseLost, Outcome, OutcomeStatus
@@ -73,13 +74,14 @@ def finish(step: ClaimedStep, outcome: Outcome, *, worker: str) -> Finished:
       LeaseLost: A newer holder exists; nothing was written.
     """
     aborts = outcome.status is not OutcomeStatus.SUCCEEDED and (
-        step.on_failure == "abort" or outcome.category == "approval"
+        step.on_failure == "abort" or outcome.is_refusal
     )
     parameters = _parameters(step, outcome, worker=worker, aborts=aborts)
     if outcome.status is OutcomeStatus.SUCCEEDED and not _has_consequences(step):
         return Finished(_end(step, parameters)["status"])
     with transaction.atomic():
         row = _end(step, parameters)
+        record_violation(step, outcome, worker=worker)
         if outcome.stop_confirmed is False and step.changes_assets:
             leases.keep_for_review(
                 step.execution_id, asset_id=step.asset_id, reason="the end of a process is not confirmed"

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from executions.lifecycle.violation import record_violation
 from safety import leases
 from safety.context import LeaseLost, Outcome
 from safety.sql import fetch_one
@@ -166,6 +167,7 @@ def interrupt(step: Attempt, outcome: Outcome, *, worker: str, kind: str = "work
     reason = f"{step.step_name or step.key}: outcome unknown ({outcome.detail})"
     with transaction.atomic():
         _through_claim(_INTERRUPT, step, outcome, worker, kind=kind, reason=reason, summary=outcome.summary)
+        record_violation(step, outcome, worker=worker)
         leases.keep_for_review(step.execution_id, asset_id=None, reason=reason)
 
 

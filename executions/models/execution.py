@@ -5,6 +5,7 @@ from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -49,6 +50,8 @@ class Execution(models.Model):
     sla = models.CharField(max_length=10, choices=SlaClass.choices)
     action_class = models.CharField(max_length=10, choices=ActionClass.choices)
     environment = models.CharField(max_length=20, choices=Environment.choices)
+    # Every "environment:action class" that its steps meet; empty in rows older than this column.
+    touches = ArrayField(models.CharField(max_length=31), default=list, db_default=[])
     priority = models.SmallIntegerField(default=1)
     fail_when_busy = models.BooleanField(default=False)
     changes_assets = models.JSONField(default=list)

@@ -53,7 +53,8 @@ class FrozenPlan:
 
     canonical: the bytes that are stored and run; approval_hash: what an approval is bound to, the canonical
     plan with resolved targets and derived risk; mode: `immediate` or `background`; priority: 0 urgent,
-    1 normal, 2 bulk; changes_assets: sorted ids of the assets to hold while it runs.
+    1 normal, 2 bulk; changes_assets: sorted ids of the assets to hold while it runs; touches: every pair of
+    environment and action class that its steps meet, a step without an asset counted where the plan is.
     """
 
     name: str
@@ -63,6 +64,7 @@ class FrozenPlan:
     sla: SlaClass
     action_class: ActionClass
     environment: Environment
+    touches: tuple[tuple[Environment, ActionClass], ...]
     mode: str
     priority: int
     approval_level: int
@@ -86,14 +88,16 @@ def freeze(plan: Plan, inventory: Sequence[InventoryItem]) -> FrozenPlan:
     problems = [*finder.problems, *_limit_problems(len(touched), steps)]
     if problems:
         raise PlanInvalid(problems)
-    return _frozen_plan(plan, steps, touched.values())
+    return _frozen_plan(plan, steps, touched)
 
 
-def _frozen_plan(plan: Plan, steps: tuple[FrozenStep, ...], touched: Iterable[InventoryItem]) -> FrozenPlan:
+def _frozen_plan(
+    plan: Plan, steps: tuple[FrozenStep, ...], touched: Mapping[UUID, InventoryItem]
+) -> FrozenPlan:
     seconds = graph.longest_path(plan.waits_for, [step.estimate_s for step in steps])
     sla = risk.sla_class(seconds)
     action = risk.highest_class(step.action_class for step in steps)
-    environment = risk.highest_environment(item.environment for item in touched)
+    environment = risk.highest_environment(item.environment for item in touched.values())
     step_runs = sum(len(step.targets) for step in steps)
     digest = plan_hash(plan.canonical)
     return FrozenPlan(
@@ -104,6 +108,7 @@ def _frozen_plan(plan: Plan, steps: tuple[FrozenStep, ...], touched: Iterable[In
         sla=sla,
         action_class=action,
         environment=environment,
+        touches=_touches(steps, touched, environment),
         mode=risk.run_mode(plan.header.mode, sla, step_runs),
         priority=PRIORITIES[plan.header.priority],
         approval_level=risk.approval_level(action, environment, plan.header.approval_level),
@@ -192,6 +197,17 @@ def _approval_hash(digest: str, steps: Iterable[FrozenStep]) -> str:
         for step in steps
     ]
     return plan_hash(canonical_bytes({"format": APPROVAL_FORMAT, "plan": digest, "steps": decided}))
+
+
+def _touches(
+    steps: Iterable[FrozenStep], touched: Mapping[UUID, InventoryItem], highest: Environment
+) -> tuple[tuple[Environment, ActionClass], ...]:
+    pairs = {
+        (highest if target is None else Environment(touched[target].environment), step.action_class)
+        for step in steps
+        for target in step.targets
+    }
+    return tuple(sorted(pairs))
 
 
 def _assets_to_hold(steps: Iterable[FrozenStep], *, lock_reads: bool) -> tuple[UUID, ...]:

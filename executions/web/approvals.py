@@ -44,8 +44,7 @@ def queue(request: HttpRequest) -> HttpResponse:
 def approve(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     """Approve what the page showed; refused when it is something else by now."""
     found = get_object_or_404(Execution.objects.visible_to(request.user), pk=execution_id)
-    if objection := approvals.may_decide(found, request.user):
-        raise PermissionDenied(objection)
+    approvals.require_decision(found, person(request))
     form = ApproveForm(request.POST)
     if not form.is_valid():
         messages.error(request, "The approval form was damaged. Nothing was approved; look again.")
@@ -67,8 +66,7 @@ def approve(request: HttpRequest, execution_id: UUID) -> HttpResponse:
 def reject(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     """Refuse it for good."""
     found = get_object_or_404(Execution.objects.visible_to(request.user), pk=execution_id)
-    if objection := approvals.may_decide(found, request.user):
-        raise PermissionDenied(objection)
+    approvals.require_decision(found, person(request))
     form = RejectForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Say why you reject it: the requester needs to know. Nothing was changed.")

@@ -6,6 +6,11 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
+from executions import rights
+from executions.errors import NotAllowed
+
+_ask = rights.records_refusals(rights.require)
+
 _REFUSALS = {
     "executions.view_execution": "You may not look at executions of this tenant.",
     "executions.submit_execution": "Your role may not submit plans for this tenant.",
@@ -21,8 +26,12 @@ def require(request: HttpRequest, permission: str, about: Any) -> None:
     Raises:
       PermissionDenied: With a sentence for the page.
     """
-    if not request.user.has_perm(permission, about):
-        raise PermissionDenied(f"{_REFUSALS[permission]} A tenant admin can change your role.")
+    try:
+        _ask(request.user, permission, about, _REFUSALS[permission])
+    except NotAllowed as refusal:
+        raise PermissionDenied(
+            f"{refusal} {refusal.hint} A tenant admin can change your memberships."
+        ) from refusal
 
 
 def person(request: HttpRequest) -> User:

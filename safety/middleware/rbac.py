@@ -1,7 +1,9 @@
 """Ask again, with a fresh look at the person, before every step."""
 
+from dataclasses import replace
+
 from safety import rbac
-from safety.context import Outcome, OutcomeStatus, StepContext, StepHandler
+from safety.context import Outcome, OutcomeStatus, StepContext, StepHandler, Violation
 
 
 class RbacMiddleware:
@@ -15,15 +17,23 @@ class RbacMiddleware:
             rbac.Question(
                 tenant_id=step.tenant_id,
                 actor_id=step.actor_id,
-                action_class=step.action_class,
-                environment=step.environment,
+                wants=rbac.to_run([(step.environment, step.action_class)]),
                 asset_id=step.asset_id,
                 execution_id=step.execution_id,
                 step_run_id=step.step_run_id,
+                objection=step.objection,
             )
         )
         if not answer.allowed:
-            return refused(step, "rbac", f"not allowed: {answer.reason}")
+            violation = Violation(
+                actor_id=step.actor_id,
+                person=answer.person,
+                question=answer.question,
+                environment=step.environment,
+                asset_id=step.asset_id,
+                reason=answer.reason,
+            )
+            return replace(refused(step, "rbac", f"not allowed: {answer.reason}"), violation=violation)
         return self.proceed(step)
 
 

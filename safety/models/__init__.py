@@ -2,7 +2,8 @@
 
 from safety.models.decision import AccessDecision
 from safety.models.lease import AssetLease
+from safety.models.membership import Membership
 from safety.models.policy import TimeoutPolicy
-from safety.models.tenant import Membership, Tenant
+from safety.models.tenant import Tenant
 
 __all__ = ["AccessDecision", "AssetLease", "Membership", "Tenant", "TimeoutPolicy"]

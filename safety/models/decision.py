@@ -20,7 +20,13 @@ class AccessDecision(models.Model):
 
     class Meta:
         db_table = "opsc_access_decision"
-        indexes = [models.Index(fields=["execution_id", "id"], name="decision_execution")]
+        indexes = [
+            models.Index(fields=["execution_id", "id"], name="decision_execution"),
+            # How much a person was refused lately.
+            models.Index(
+                fields=["actor_id", "at"], condition=models.Q(allowed=False), name="decision_refused"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.question}: {'allowed' if self.allowed else 'refused'}"

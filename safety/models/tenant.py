@@ -1,12 +1,7 @@
-"""The organisation that everything belongs to, and who may do what in it."""
+"""The organisation that everything belongs to."""
 
-from typing import Self
-
-from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
-
-from safety.choices import Role
 
 
 class Tenant(models.Model):
@@ -22,33 +17,3 @@ class Tenant(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class MembershipQuerySet(models.QuerySet["Membership"]):
-    """Memberships that count now."""
-
-    def standing(self) -> Self:
-        """Those of active people that have not ended."""
-        open_ended = models.Q(ends_at__isnull=True) | models.Q(ends_at__gt=Now())
-        return self.filter(open_ended, user__is_active=True)
-
-
-class Membership(models.Model):
-    """What one person may do in one tenant."""
-
-    tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=20, choices=Role.choices)
-    ends_at = models.DateTimeField(null=True, blank=True)
-
-    objects = MembershipQuerySet.as_manager()
-
-    class Meta:
-        db_table = "opsc_membership"
-        constraints = [
-            models.UniqueConstraint(fields=["user", "tenant"], name="one_membership_per_person_and_tenant"),
-            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role_is_known"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user} is {self.get_role_display()} in {self.tenant}"

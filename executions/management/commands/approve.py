@@ -13,7 +13,7 @@ from executions.cli.finding import find_execution
 from executions.cli.people import acting_user
 from executions.cli.plain import plain
 from executions.cli.showing import show_header, show_steps
-from executions.errors import Conflict, NotAllowed
+from executions.errors import Conflict
 from executions.models import Execution
 
 SHORTEST_HASH = 12
@@ -39,8 +39,7 @@ class Command(OpsCommand):
     def act(self, options: dict[str, Any]) -> int:
         user = acting_user(options["user"])
         execution = find_execution(options["id"], user)
-        if objection := approvals.may_decide(execution, user):
-            raise NotAllowed(objection)
+        approvals.require_decision(execution, user)
         if not self.wants_json:
             self._show(execution)
         approval_hash = self._seen(execution, options["hash"])
