@@ -8,3 +8,6 @@ class ExecutionsConfig(AppConfig):
 
     name = "executions"
     verbose_name = "Executions"
+
+    def ready(self) -> None:
+        from executions import granted  # noqa: F401  listens for changed memberships

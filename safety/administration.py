@@ -1,5 +1,6 @@
 """What every page of the admin has: rows of one's own tenants, rights from roles, and no full counts."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -126,6 +127,18 @@ class HistoryAdmin(TenantScopedAdmin):
         return False
 
 
+class WithinReach:
+    """Refuses in a form what the person could not write as it would then be, such as an asset moved to prod."""
+
+    may_write: Callable[[Any], bool]
+
+    def _post_clean(self) -> None:
+        form: Any = self
+        super()._post_clean()  # type: ignore[misc]
+        if not form.errors and not form.may_write(form.instance):
+            form.add_error(None, "You administer this tenant, but not in this environment.")
+
+
 class TenantAdministeredAdmin(TenantScopedAdmin):
     """Rows that the admins of their tenant may write.
 
@@ -138,6 +151,16 @@ class TenantAdministeredAdmin(TenantScopedAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         always = tuple(super().get_readonly_fields(request, obj))
         return always if obj is None else always + self.fixed_fields
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+
+        def may_write(instance: Any) -> bool:
+            return self.allowed(
+                request, "safety.administer_tenant", None if instance.pk is None else instance
+            )
+
+        return type(form.__name__, (WithinReach, form), {"may_write": staticmethod(may_write)})
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.allowed(request, "safety.administer_tenant", obj)
