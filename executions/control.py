@@ -30,6 +30,8 @@ WHERE id = %(execution)s AND finished_at IS NULL AND cancel_requested_at IS NULL
 
 _STATUS: LiteralString = "SELECT status, tenant_id, trace_id FROM opsc_execution WHERE id = %(execution)s"
 
+_LIMIT: LiteralString = "SELECT limit_s, policy FROM opsc_execution WHERE id = %(execution)s"
+
 _WITHDRAW: LiteralString = """
 UPDATE opsc_approval SET status = 'withdrawn' WHERE execution_id = %(execution)s AND status = 'requested'
 """
@@ -71,10 +73,12 @@ def request_cancel(execution_id: UUID, *, user: User, reason: str) -> str:
     return _cancel(execution_id, kind="user", reason=reason or "cancelled", by=By.user(user))
 
 
-def cancel_for_timeout(execution_id: UUID) -> str:
-    """End an execution whose time is over. Returns: the status afterwards."""
-    reason = "the limit of the whole execution was reached"
-    return _cancel(execution_id, kind="timeout", reason=reason, by=By.system())
+def cancel_for_timeout(execution_id: UUID, why: str = "") -> str:
+    """End an execution whose time is over, or for which a limit says `why`. Returns: the status afterwards."""
+    if not why:
+        row = fetch(_LIMIT, {"execution": execution_id})[0]
+        why = f"the limit of {row['limit_s']} s for the whole execution was reached (policy {row['policy']})"
+    return _cancel(execution_id, kind="timeout", reason=why, by=By.system())
 
 
 def _cancel(execution_id: UUID, *, kind: str, reason: str, by: By) -> str:

@@ -83,7 +83,7 @@ def run(step: ClaimedStep, claimed_at: float) -> list[Ready]:
     with about, HOLDINGS.hold(step, context.cancel, claimed_at):
         try:
             outcome = _as_far_as_known(step, context, _through_chain(context))
-            return _record(step, outcome)
+            return _record(step, outcome, left_s=step.left_s - (time.monotonic() - claimed_at))
         except LeaseLost:
             logger.warning("lost the lease on step run %s; nothing was recorded", step.step_run_id)
             return []
@@ -173,7 +173,7 @@ def _as_far_as_known(step: ClaimedStep, context: RunningStep, outcome: Outcome) 
     return replace(outcome, status=OutcomeStatus.INTERRUPTED)
 
 
-def _record(step: ClaimedStep, outcome: Outcome) -> list[Ready]:
+def _record(step: ClaimedStep, outcome: Outcome, *, left_s: float) -> list[Ready]:
     worker = HOLDINGS.worker
     match outcome.status:
         case OutcomeStatus.WAITING:
@@ -185,8 +185,11 @@ def _record(step: ClaimedStep, outcome: Outcome) -> list[Ready]:
             return []
     if outcome.status is OutcomeStatus.FAILED and may_retry(step, outcome):
         delay_s = backoff_s(step.attempt)
-        lifecycle.retry_later(step, outcome, worker=worker, delay_s=delay_s)
-        return []
+        if delay_s < left_s:
+            lifecycle.retry_later(step, outcome, worker=worker, delay_s=delay_s)
+            return []
+        why = f"not tried again: the execution's time ends before that (policy {step.policy})"
+        outcome = replace(outcome, detail=f"{outcome.detail}; {why}" if outcome.detail else why)
     finished = lifecycle.finish(step, outcome, worker=worker)
     _tell_a_person(step, outcome, worker)
     performing.forget(step)

@@ -12,7 +12,7 @@ from executions.connectors.base import Ended, NotStarted, OutcomeUnknown, Result
 from executions.connectors.registry import connector_for
 from executions.expectations import unmet
 from executions.holdings import HOST_CHARACTERS
-from executions.lifecycle import ClaimedStep
+from executions.lifecycle import ClaimedStep, work_goes_on
 from executions.output import OutputStore
 from safety.cancellation import CancelReason, CancelToken
 from safety.choices import Effect
@@ -43,6 +43,8 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
         return Outcome(
             status=OutcomeStatus.FAILED, category="asset", detail=f"{step.asset_name} is not active any more"
         )
+    if step.waited:
+        work_goes_on(step.execution_id)
     sink = OutputStore(step, context.masker)
     if step.verify_first:
         answer = _probe(context, step)

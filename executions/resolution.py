@@ -51,11 +51,9 @@ WITH decided AS (
 SELECT id, step_id, queue, priority FROM decided
 """
 
-# The clock of the whole execution stood still while a person was asked.
 _ONE_LESS: LiteralString = """
 UPDATE opsc_execution SET interrupted_runs = interrupted_runs - 1,
-       aborted = aborted OR %(aborts)s, status_reason = left(%(reason)s, 500),
-       deadline_at = statement_timestamp() + make_interval(secs => limit_s)
+       aborted = aborted OR %(aborts)s, status_reason = left(%(reason)s, 500)
 WHERE id = %(execution)s RETURNING interrupted_runs, status
 """
 

@@ -72,6 +72,30 @@ class ActorKind(models.TextChoices):
     SYSTEM = "system"
 
 
+class Clock(models.TextChoices):
+    """What an execution's time is counted as; every second of its life is counted as exactly one of these.
+
+    Only `WORK` spends the budget. After the end it is empty.
+    """
+
+    APPROVAL = "approval"  # a person has to allow it
+    QUEUE = "queue"  # no worker took its first step yet
+    WORK = "work"  # a step runs, waits for a worker, or waits for its next attempt
+    LEASES = "leases"  # nothing can go on before an asset is free
+    DECISION = "decision"  # a person has to say how a step ended
+    PAUSE = "pause"  # its tenant is paused, and nothing of it runs
+
+
+# What a state means for the clock, while nobody knows better; the database has the same table.
+CLOCK_OF: dict[str, str] = {
+    _E.PENDING_APPROVAL: Clock.APPROVAL,
+    _E.APPROVED: Clock.QUEUE,
+    _E.QUEUED: Clock.QUEUE,
+    _E.RUNNING: Clock.WORK,
+    _E.NEEDS_ATTENTION: Clock.DECISION,
+}
+
+
 class Mode(models.TextChoices):
     """Whether an execution runs in the caller's process or through the queue."""
 

@@ -47,12 +47,22 @@ WHERE e.id = r.execution_id AND r.status IN ('ready', 'pending', 'retrying') AND
 RETURNING r.id
 """
 
-# Waiting for an asset does not use up the execution's time; a step that runs watches its own deadline.
+# A clock that stands still has no deadline; a step that runs watches its own.
 _OVERDUE: LiteralString = """
 SELECT e.id FROM opsc_execution e
 WHERE e.status = 'running' AND e.finished_at IS NULL AND e.deadline_at < statement_timestamp()
   AND e.cancel_requested_at IS NULL
-  AND NOT EXISTS (SELECT FROM opsc_step_run r WHERE r.execution_id = e.id AND r.waiting_since IS NOT NULL)
+LIMIT 200
+"""
+
+# Counts from when there was a worker for it: after an outage of all workers the backlog is worked off first.
+_NEVER_TAKEN: LiteralString = """
+SELECT e.id FROM opsc_execution e
+JOIN (SELECT sla, min(w.started_at) AS since FROM opsc_worker w, unnest(w.queues) AS sla
+      WHERE w.state = 'active' GROUP BY sla) fleet ON fleet.sla = e.sla
+WHERE e.status = 'queued' AND e.finished_at IS NULL AND e.clock IN ('', 'queue') AND e.cancel_requested_at IS NULL
+  AND greatest(coalesce(e.clock_since, e.created_at), fleet.since)
+      < statement_timestamp() - make_interval(secs => %(limit)s - e.queue_wait_s)
 LIMIT 200
 """
 
@@ -96,6 +106,7 @@ def _sweep() -> dict[str, int]:
         "retries_due": lambda: _woken(make_due_ready()),
         "taken_over": lambda: _woken(reap()),
         "approvals_expired": approvals.expire_due,
+        "clocks_turned": lifecycle.turn_clocks,
         "timed_out": _end_overdue,
         "cancelled": _stop_leftovers,
         "leases_freed": _free_stale_leases,
@@ -121,7 +132,11 @@ def _end_overdue() -> int:
     overdue = fetch(_OVERDUE)
     for row in overdue:
         control.cancel_for_timeout(row["id"])
-    return len(overdue)
+    limit_s = settings.OPSC["QUEUE_WAIT_S"]
+    never_taken = fetch(_NEVER_TAKEN, {"limit": limit_s})
+    for row in never_taken:
+        control.cancel_for_timeout(row["id"], f"no worker took it within {limit_s:g} s (OPSC_QUEUE_WAIT_S)")
+    return len(overdue) + len(never_taken)
 
 
 def _stop_leftovers() -> int:

@@ -167,6 +167,7 @@ OPSC = {
     "LEASE_TTL_S": env.number("OPSC_LEASE_TTL_S", 30, low=1, high=3600),
     "SWEEP_INTERVAL_S": env.number("OPSC_SWEEP_INTERVAL_S", 2, low=0.1, high=300),
     "KILL_GRACE_S": env.number("OPSC_KILL_GRACE_S", 5, low=0.1, high=300),
+    "QUEUE_WAIT_S": env.number("OPSC_QUEUE_WAIT_S", 3600, low=10, high=2_592_000),
     "LOCK_WAIT_S": env.number("OPSC_LOCK_WAIT_S", 3600, low=0, high=86400),
     "IDEMPOTENCY_WINDOW_S": env.number("OPSC_IDEMPOTENCY_WINDOW_S", 86400, low=0, high=31_536_000),
     "IMMEDIATE_SLOTS": int(env.number("OPSC_IMMEDIATE_SLOTS", 4, low=0, high=64)),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from executions.budget import budget_of
 from executions.models import Approval, Execution, OutputChunk, StepRun
 
 COUNTED = ("succeeded", "failed", "timed_out", "cancelled", "skipped", "interrupted")
@@ -34,6 +35,7 @@ def describe(execution: Execution, *, output: bool = False) -> dict[str, Any]:
         "started_at": _moment(execution.started_at),
         "finished_at": _moment(execution.finished_at),
         "elapsed_s": _seconds(execution),
+        "budget": budget_of(execution).as_data(),
         "progress": {"percent": execution.percent, "total": execution.total_runs, "open": execution.open_runs}
         | {name: getattr(execution, f"{name}_runs") for name in COUNTED},
         "steps": [_step_run(run, output=output) for run in step_runs(execution)],

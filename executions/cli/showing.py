@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from executions.budget import budget_of
 from executions.cli.describing import output_of, step_runs
 from executions.cli.plain import one_line, plain
 from executions.models import Execution, StepRun
@@ -80,6 +81,7 @@ def _facts(execution: Execution) -> list[tuple[str, str]]:
         ("retry of", str(execution.retry_of_id or "")),
         ("done", f"{execution.total_runs - execution.open_runs} of {execution.total_runs} step runs"),
         ("took", took),
+        ("time", budget_of(execution).sentence),
     ]
     return [(label, value) for label, value in facts if value]
 

@@ -1,6 +1,7 @@
 """The only writer of a status: every change is conditional on the state it starts from, and leaves an event."""
 
 from executions.lifecycle.claim import ClaimedStep, claim_from, claim_of, claim_one
+from executions.lifecycle.clock import turn_clocks, work_goes_on
 from executions.lifecycle.errors import LifecycleError, StaleTransition
 from executions.lifecycle.finish import Finished, finish
 from executions.lifecycle.moves import LOCK, By, move, record
@@ -38,6 +39,8 @@ __all__ = [
     "retry_later",
     "settle",
     "stop_rest",
+    "turn_clocks",
     "wait_for_assets",
     "wake_waiting_for",
+    "work_goes_on",
 ]

@@ -8,7 +8,7 @@ from safety.sql import fetch_one
 
 _READY: LiteralString = """
 WITH picked AS (
-    SELECT r.id, e.status AS was,
+    SELECT r.id, e.status AS was, r.waiting_since IS NOT NULL AS waited,
            coalesce(extract(epoch FROM statement_timestamp() - r.waiting_since), 0)::float AS waited_s
     FROM opsc_step_run r
     JOIN opsc_execution e ON e.id = r.execution_id
@@ -33,15 +33,13 @@ _TAKE: LiteralString = """
         lock_wait_s = r.lock_wait_s + picked.waited_s,
         not_before = NULL, waiting_since = NULL, waiting_for = '', waits_for_assets = NULL
     FROM picked WHERE r.id = picked.id
-    RETURNING r.*, picked.waited_s, picked.was
+    RETURNING r.*, picked.waited, picked.was
 ), begun AS (
     UPDATE opsc_execution e SET
-        status = 'running', started_at = coalesce(e.started_at, statement_timestamp()),
-        deadline_at = CASE WHEN e.deadline_at IS NULL THEN statement_timestamp() + make_interval(secs => e.limit_s)
-            ELSE greatest(e.deadline_at, least(e.deadline_at + make_interval(secs => c.waited_s),
-                                               statement_timestamp() + make_interval(secs => e.limit_s))) END
-    FROM claimed c WHERE e.id = c.execution_id AND (e.status IN ('approved', 'queued') OR c.waited_s > 0)
-    RETURNING e.id, e.tenant_id, e.trace_id, e.deadline_at, c.waited_s, c.was
+        status = 'running', started_at = coalesce(e.started_at, statement_timestamp()), clock = 'work'
+    FROM claimed c WHERE e.id = c.execution_id
+      AND (e.status IN ('approved', 'queued') OR (e.clock <> 'work' AND NOT c.waited))
+    RETURNING e.id, e.tenant_id, e.trace_id, e.deadline_at, c.was
 ), history AS (
     INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status,
                             actor_kind, actor, trace_id, data)
@@ -55,14 +53,14 @@ _TAKE: LiteralString = """
 )
 SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, c.attempt, c.attempt_limit,
        c.lease_token AS token, c.resume, c.verify_first, c.begun_by, c.crashes,
-       c.lock_wait_s, c.queue, c.priority, c.asset_id,
+       c.lock_wait_s, c.waited, c.queue, c.priority, c.asset_id,
        s.id AS step_id, s.key, s.name AS step_name, s.kind, s.spec, s.action_class, s.effect, s.on_failure,
        s.timeout_s, s.retries, s.max_parallel, s.successors, s.survives_worker,
        e.requested_by_id, e.environment, e.changes_assets, e.policy, e.step_limit_s, e.lease_limit_s,
        e.approval_level, e.approval_hash, e.trace_id, e.fail_when_busy,
        e.cancel_requested_at IS NOT NULL AS cancel_requested, e.cancel_kind, e.targets_checked,
-       extract(epoch FROM coalesce(b.deadline_at, e.deadline_at,
-           statement_timestamp() + make_interval(secs => e.limit_s)) - statement_timestamp())::float AS left_s,
+       coalesce(extract(epoch FROM coalesce(b.deadline_at, e.deadline_at) - statement_timestamp()),
+                e.limit_s - e.spent_s)::float AS left_s,
        a.name AS asset_name, a.connection, a.address, a.port, a.username, a.host_keys, a.credentials,
        a.environment AS asset_environment, a.tenant_id AS asset_tenant_id,
        coalesce(a.is_active, true) AS asset_is_active
@@ -89,6 +87,7 @@ class ClaimedStep:
 
     token: fencing token, required in every write. left_s: seconds to the execution's deadline.
     targets_checked: whether the targets were compared with the approved ones.
+    waited: it comes from waiting for assets, so the execution's clock may stand still.
     resume: re-attach to the attempt that the worker `begun_by` began.
     """
 
@@ -104,6 +103,7 @@ class ClaimedStep:
     begun_by: str
     crashes: int
     lock_wait_s: float
+    waited: bool
     queue: str
     priority: int
     asset_id: UUID | None

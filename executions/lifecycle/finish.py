@@ -45,10 +45,14 @@ WITH done AS (
                             actor_kind, actor, trace_id, data)
     SELECT tenant_id, execution_id, id, 'step.' || %(status)s, 'running', %(status)s, 'worker', %(worker)s,
            %(trace)s, jsonb_build_object('attempt', %(attempt)s::int, 'category', %(category)s::text)
+               || CASE WHEN %(status)s = 'timed_out'
+                       THEN jsonb_build_object('policy', %(policy)s::text, 'detail', left(%(detail)s, 500))
+                       ELSE '{}'::jsonb END
     FROM done
     UNION ALL
     SELECT tenant_id, id, NULL, 'execution.' || status, 'running', status, 'worker', %(worker)s, trace_id,
-           '{}'::jsonb
+           CASE WHEN status = 'timed_out' THEN jsonb_build_object('policy', policy, 'limit_s', limit_s,
+                'spent_s', round(spent_s::numeric, 3), 'reason', status_reason) ELSE '{}'::jsonb END
     FROM counted WHERE finished_at IS NOT NULL
 )
 SELECT counted.status, barrier.remaining, counted.aborted, counted.cancel_requested_at IS NOT NULL AS cancelling,
@@ -131,6 +135,7 @@ def _parameters(step: ClaimedStep, outcome: Outcome, *, worker: str, aborts: boo
         "stop_confirmed": outcome.stop_confirmed,
         "aborts": aborts,
         "reason": f"{step.step_name or step.key}: {outcome.detail}" if aborts else "",
+        "policy": step.policy,
         "worker": worker,
         "trace": step.trace_id,
         "attempt": step.attempt,

@@ -57,6 +57,11 @@ WITH back AS (
            waits_for_assets = %(assets)s::uuid[]
     WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
     RETURNING id, tenant_id, execution_id
+), idle AS (
+    UPDATE opsc_execution e SET clock = 'leases' FROM back
+    WHERE e.id = back.execution_id AND e.status = 'running' AND e.clock = 'work' AND NOT EXISTS (
+        SELECT FROM opsc_step_run o WHERE o.execution_id = e.id AND o.id <> back.id
+        AND o.status IN ('ready', 'running', 'retrying') AND o.waiting_since IS NULL)
 )
 INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
                         trace_id, data)

@@ -109,10 +109,12 @@ WITH per_step AS (
                 e.failed_runs + %(failed)s, e.timed_out_runs, e.cancelled_runs + %(cancelled)s,
                 e.skipped_runs + %(skipped)s, e.aborted, e.cancel_kind) n)
     FROM opsc_execution was WHERE e.id = %(execution)s AND was.id = e.id
-    RETURNING e.id, e.tenant_id, e.status, e.finished_at, e.trace_id, was.status AS was
+    RETURNING e.*, was.status AS was
 ), history AS (
     INSERT INTO opsc_event (tenant_id, execution_id, type, from_status, to_status, actor_kind, trace_id, data)
-    SELECT tenant_id, id, 'execution.' || status, was, status, 'system', trace_id, '{}'::jsonb
+    SELECT tenant_id, id, 'execution.' || status, was, status, 'system', trace_id,
+           CASE WHEN status = 'timed_out' THEN jsonb_build_object('policy', policy, 'limit_s', limit_s,
+                'spent_s', round(spent_s::numeric, 3), 'reason', status_reason) ELSE '{}'::jsonb END
     FROM counted WHERE finished_at IS NOT NULL AND was <> status
 )
 SELECT counted.status, (SELECT array_agg(id) FROM barrier WHERE remaining = 0) AS over FROM counted

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from executions.states import OPEN_EXECUTION, TERMINAL_EXECUTION, ExecutionStatus, Mode
+from executions.states import OPEN_EXECUTION, TERMINAL_EXECUTION, Clock, ExecutionStatus, Mode
 from safety.choices import ActionClass, Environment, SlaClass
 from safety.models import Tenant
 from safety.visibility import tenants_visible_to
@@ -58,7 +58,7 @@ class Execution(models.Model):
     estimate_s = models.FloatField(default=0)
 
     # The row of the timeout policy that applied, copied: a later edit changes no running execution.
-    policy = models.CharField(max_length=40)
+    policy = models.CharField(max_length=80)
     step_limit_s = models.IntegerField()
     limit_s = models.IntegerField()
     lease_limit_s = models.IntegerField()
@@ -84,6 +84,18 @@ class Execution(models.Model):
     started_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+
+    # What its time went into, seconds; the database turns the clock (migration 0003) and sets `deadline_at`,
+    # which is empty while no time is spent. `spent_earlier_s`: spent before a person's last decision.
+    clock = models.CharField(max_length=10, choices=Clock.choices, blank=True, db_default="")
+    clock_since = models.DateTimeField(null=True)
+    spent_s = models.FloatField(default=0, db_default=0)
+    spent_earlier_s = models.FloatField(default=0, db_default=0)
+    approval_wait_s = models.FloatField(default=0, db_default=0)
+    queue_wait_s = models.FloatField(default=0, db_default=0)
+    lease_wait_s = models.FloatField(default=0, db_default=0)
+    decision_wait_s = models.FloatField(default=0, db_default=0)
+    pause_wait_s = models.FloatField(default=0, db_default=0)
 
     objects = ExecutionQuerySet.as_manager()
 

@@ -103,6 +103,9 @@ class StepRun(models.Model):
             models.Index(
                 fields=["not_before"], condition=Q(status=StepStatus.RETRYING), name="step_run_retrying"
             ),
+            models.Index(
+                fields=["execution"], condition=Q(waiting_since__isnull=False), name="step_run_waiting"
+            ),
         ]
 
     def __str__(self) -> str:

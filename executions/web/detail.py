@@ -12,6 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
+from executions.budget import budget_of
 from executions.models import Approval, Asset, Event, Execution
 from executions.web.actions import actions_for
 from executions.web.matrix import chosen_run, matrix_of
@@ -140,6 +141,7 @@ def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, 
         "approval": decision,
         "sentence": sentence(found, decision),
         "elapsed_s": elapsed_s(found.started_at, found.finished_at),
+        "budget": budget_of(found),
         "matrix": matrix,
         "output": output_of(chosen, choice.attempt) if chosen else None,
         "events": _events(request, found),

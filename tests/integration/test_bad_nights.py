@@ -197,9 +197,8 @@ def test_a_step_run_that_cannot_be_taken_over_stops_neither_the_others_nor_the_s
     lost(world, wait_step())
     lost(world, wait_step())
     late = world.submit(wait_step())
-    Execution.objects.filter(pk=late.execution_id).update(
-        status="running", started_at=LONG_AGO, deadline_at=LONG_AGO
-    )
+    Execution.objects.filter(pk=late.execution_id).update(status="running", started_at=LONG_AGO)
+    Execution.objects.filter(pk=late.execution_id).update(deadline_at=LONG_AGO)
     fails_once(monkeypatch, reaper, "_take_over", OperationalError("deadlock detected"))
     sweeper.tick()
     assert status_of(late.execution_id) == "timed_out"
