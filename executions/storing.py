@@ -10,9 +10,9 @@ from executions.connectors.registry import connector_for
 from executions.lifecycle import Ready
 from executions.plans import FrozenPlan
 from executions.states import ExecutionStatus, Mode
-from safety.models import TimeoutPolicy
 from safety.rbac import RECORD_ALLOWED
 from safety.sql import fetch, fetch_one
+from safety.timeouts import AppliedPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class NewExecution:
     tenant_id: int
     user_id: int
     user_name: str
-    policy: TimeoutPolicy
+    policy: AppliedPolicy
     idempotency_key: str
     mode: Mode
     retry_of: UUID | None
@@ -181,7 +181,7 @@ def _execution_parameters(new: NewExecution) -> dict[str, Any]:
         "fail_when_busy": frozen.on_busy == "fail",
         "changes_assets": json.dumps([str(asset) for asset in frozen.changes_assets]),
         "estimate": frozen.estimate_s,
-        "policy": str(policy),
+        "policy": policy.name,
         "step_s": policy.step_s,
         "execution_s": policy.execution_s + _waits_s(frozen),
         "lease_s": policy.lease_s,

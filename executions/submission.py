@@ -94,7 +94,7 @@ def submit_frozen(
         tenant_id=tenant.pk,
         user_id=user.pk,
         user_name=user.get_username(),
-        policy=policy_for(frozen.sla, frozen.action_class),
+        policy=policy_for(frozen.sla, frozen.action_class, tenant.pk),
         idempotency_key=key,
         mode=Mode.IMMEDIATE if runs_here else Mode.BACKGROUND,
         retry_of=retry_of,

@@ -20,9 +20,13 @@ from safety.choices import Role
 from safety.models import Membership, Tenant
 
 QUEUES = ("fast", "medium", "long")
-EVERYTHING = (
-    "TRUNCATE opsc_tenant, opsc_asset_lease, opsc_access_decision, opsc_event, opsc_worker, auth_user CASCADE"
-)
+# The seeded policies refer to no tenant, but their table does: TRUNCATE takes it along.
+EVERYTHING = """
+CREATE TEMP TABLE seeded AS SELECT * FROM opsc_timeout_policy WHERE tenant_id IS NULL;
+TRUNCATE opsc_tenant, opsc_asset_lease, opsc_access_decision, opsc_event, opsc_worker, auth_user CASCADE;
+INSERT INTO opsc_timeout_policy SELECT * FROM seeded;
+DROP TABLE seeded
+"""
 
 
 def clear() -> None:

@@ -1,13 +1,29 @@
-"""Time limits by SLA class and action class."""
+"""Time limits by SLA class and action class, for everybody or for one tenant."""
 
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from safety.choices import ActionClass, SlaClass
+from safety.models.tenant import Tenant
+
+LIMITS = ("step_s", "execution_s", "lease_s", "approval_s", "attempts")
 
 
 class TimeoutPolicy(models.Model):
-    """One cell of the policy matrix; all limits in seconds. Seeded with the nine defaults."""
+    """One cell of the policy matrix; all limits in seconds. Seeded with the nine defaults, which have no tenant.
 
+    A tenant's own row takes the place of the platform's. It tightens: what is looser than the platform's limit
+    counts as the platform's, unless a superuser set `may_exceed`.
+    """
+
+    tenant = models.ForeignKey(
+        Tenant,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="timeout_policies",
+        help_text="Whose row this is; the platform's default when empty.",
+    )
     sla = models.CharField("SLA class", max_length=10, choices=SlaClass.choices)
     action_class = models.CharField(max_length=10, choices=ActionClass.choices)
     step_s = models.PositiveIntegerField("step limit, s")
@@ -15,18 +31,50 @@ class TimeoutPolicy(models.Model):
     lease_s = models.PositiveIntegerField("lease limit, s")
     approval_s = models.PositiveIntegerField("approval limit, s")
     attempts = models.PositiveSmallIntegerField("attempts before the dead letter queue")
+    may_exceed = models.BooleanField(
+        "may exceed the platform's limits",
+        default=False,
+        db_default=False,
+        help_text="Only a superuser sets this, and only a superuser edits a row that has it.",
+    )
 
     class Meta:
         db_table = "opsc_timeout_policy"
         verbose_name_plural = "timeout policies"
         constraints = [
-            models.UniqueConstraint(fields=["sla", "action_class"], name="one_policy_per_sla_and_action"),
+            models.UniqueConstraint(
+                fields=["tenant", "sla", "action_class"],
+                nulls_distinct=False,
+                name="one_policy_per_tenant_sla_and_action",
+                violation_error_message="There is such a row already: edit that one.",
+            ),
             models.CheckConstraint(
                 condition=models.Q(step_s__gt=0, lease_s__gt=0, approval_s__gt=0, attempts__gt=0)
                 & models.Q(execution_s__gte=models.F("step_s")),
                 name="policy_limits_make_sense",
+                violation_error_message="Every limit must be more than 0, and the execution's no less than the step's.",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.sla}/{self.action_class}"
+        cell = f"{self.sla}/{self.action_class}"
+        return f"{cell} ({self.tenant.slug})" if self.tenant else cell
+
+    def clean(self) -> None:
+        """Refuse limits that would not count because the platform's are tighter."""
+        super().clean()
+        if self.tenant_id is None or self.may_exceed:
+            return
+        cell = TimeoutPolicy.objects.filter(tenant=None, sla=self.sla, action_class=self.action_class)
+        platform = cell.first()
+        if platform is None:
+            raise ValidationError(
+                f"The platform has no row for {self.sla}/{self.action_class}; restore it first."
+            )
+        problems = {
+            name: f"Must be at most {most}, the platform's limit for {platform}; a superuser can allow more."
+            for name in LIMITS
+            if (given := getattr(self, name)) is not None and given > (most := getattr(platform, name))
+        }
+        if problems:
+            raise ValidationError(problems)
