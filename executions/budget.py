@@ -53,15 +53,17 @@ class Budget:
     @property
     def sentence(self) -> str:
         """`41 s of 300 s used (policy long/modify); waited 12 s for approval, 3 s for leases`."""
-        used = f"{_seconds(self.spent_s)} of {self.limit_s} s used (policy {self.policy})"
+        used = f"{self._say(self.spent_s)} of {self.limit_s} s used (policy {self.policy})"
         if self.spent_earlier_s:
-            used += f", {_seconds(self.spent_earlier_s)} before a person decided"
+            used += f", {self._say(self.spent_earlier_s)} before a person decided"
         waits = [(getattr(self, name), why) for name, why in _WAITED.items()]
-        waited = ", ".join(f"{_seconds(wait)} {why}" for wait, why in waits if wait >= _WORTH_SAYING_S)
+        worth_saying_s = 1.0 if self.clock else 0.05
+        waited = ", ".join(f"{self._say(wait)} {why}" for wait, why in waits if wait >= worth_saying_s)
         return f"{used}; waited {waited}" if waited else used
 
-
-_WORTH_SAYING_S = 0.05
+    def _say(self, seconds: float) -> str:
+        """Tenths only after the end: until then they would change with every look."""
+        return f"{seconds:.1f} s" if seconds < 10 and not self.clock else f"{int(seconds)} s"
 
 
 def budget_of(execution: Execution, now: datetime | None = None) -> Budget:
@@ -72,7 +74,3 @@ def budget_of(execution: Execution, now: datetime | None = None) -> Budget:
         since = execution.clock_since or execution.created_at
         kept[_KEPT_IN[Clock(clock)]] += max(0.0, ((now or timezone.now()) - since).total_seconds())
     return Budget(policy=execution.policy, limit_s=execution.limit_s, clock=clock, **kept)
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"

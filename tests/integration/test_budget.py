@@ -135,7 +135,7 @@ def test_the_time_until_an_approval_and_until_a_first_worker_is_counted_apart(wo
     now = budget()
     assert (now.approval_wait_s // 10, now.queue_wait_s // 7, now.spent_s // 5) == (4, 1, 0)
     assert step.left_s > Execution.objects.get().limit_s - 5
-    assert "waited 40 s for approval, 7." in now.sentence
+    assert "waited 40 s for approval, 7 s for a first worker" in now.sentence
 
 
 def test_a_persons_decision_takes_no_time_and_gives_the_budget_anew(world: World) -> None:
