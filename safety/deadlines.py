@@ -16,22 +16,23 @@ class _Watch(threading.Thread):
         super().__init__(name="deadlines", daemon=True)
         self._changed = threading.Condition()
         self._due: list[tuple[float, int, CancelToken, str]] = []
-        self._given_up: set[int] = set()
+        self._wanted: set[int] = set()
         self._numbers = itertools.count()
 
     def add(self, at: float, token: CancelToken, detail: str) -> Callable[[], None]:
         with self._changed:
             number = next(self._numbers)
             heapq.heappush(self._due, (at, number, token, detail))
+            self._wanted.add(number)
             if self._due[0][1] == number:
                 self._changed.notify()
         return lambda: self._give_up(number)
 
     def _give_up(self, number: int) -> None:
         with self._changed:
-            self._given_up.add(number)
-            while self._due and self._due[0][1] in self._given_up:
-                self._given_up.discard(heapq.heappop(self._due)[1])
+            self._wanted.discard(number)
+            while self._due and self._due[0][1] not in self._wanted:
+                heapq.heappop(self._due)
 
     def run(self) -> None:
         while True:
@@ -45,9 +46,8 @@ class _Watch(threading.Thread):
             due = []
             while self._due and self._due[0][0] <= time.monotonic():
                 _, number, token, detail = heapq.heappop(self._due)
-                if number in self._given_up:
-                    self._given_up.discard(number)
-                else:
+                if number in self._wanted:
+                    self._wanted.discard(number)
                     due.append((token, detail))
             return due
 

@@ -24,9 +24,10 @@ from tests.services.processes import ServiceUnavailable
 from tests.services.rabbitmq import Node, OwnRabbitMQ, Vhost
 
 # The same examples in every run of CI: a change is judged by what it changed. Elsewhere new ones are looked for.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# No deadline for a single example: on a busy machine it says more about the machine.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 RINGS = ("unit", "integration", "e2e", "faults")
 

@@ -2,6 +2,8 @@
 
 import time
 
+from django.conf import settings
+
 from executions.connectors.base import Ended, NotStarted, OutcomeUnknown, OutputSink, Result, Work
 from executions.jobdir import (
     CannotConnect,
@@ -23,7 +25,6 @@ _TARGET_SLACK_S = 2.0  # the target's own deadline lies this much, and the grace
 _STARTING_S = 10.0  # a wrapper that has not appeared after this long will not
 _STOP_TRIES_S = 15.0  # beside the grace: how long an unreachable target is asked to stop
 _DRAIN_S = 10.0
-_ANSWER_S = 60.0
 _RETRY_S = (0.2, 5.0)  # first and longest pause between attempts to reach the target again
 _ENDED = (Progress.FINISHED, Progress.DEADLINE_CONFIRMED, Progress.DEADLINE_UNCONFIRMED, Progress.GONE)
 
@@ -52,6 +53,9 @@ class Following:
             try:
                 self._job.start(command, deadline_s=ends, grace_s=grace, timeout_s=self._patience)
             except CannotConnect as error:
+                if not self._maybe_started and error.transient and self._over:
+                    self._broken = str(error)
+                    continue
                 if not self._maybe_started:
                     raise NotStarted(
                         str(error), category=error.category, transient=error.transient
@@ -63,6 +67,7 @@ class Following:
                 raise OutcomeUnknown(str(error), category="target") from error
             except Interrupted as error:
                 self._maybe_started = self._maybe_started or error.sent
+                self._broken = "" if self._maybe_started else str(error)
             except ShellError as error:  # from here on it may run, but asking again is safe
                 self._maybe_started = True
                 self._pause(error)
@@ -91,14 +96,15 @@ class Following:
         return self._end()
 
     def _look(self, *, interruptible: bool) -> Glance:
-        timeout = self._patience if interruptible else _ANSWER_S
+        timeout = self._patience if interruptible else settings.OPSC["ANSWER_S"]
         offsets = self._offsets["stdout"], self._offsets["stderr"]
         return self._job.look(*offsets, timeout_s=timeout, interruptible=interruptible)
 
     @property
     def _patience(self) -> float:
         """Seconds that an answer may take: the deadline's, within reason."""
-        return max(0.1, min(_ANSWER_S, self._work.deadline - time.monotonic()))
+        longest: float = settings.OPSC["ANSWER_S"]
+        return max(0.1, min(longest, self._work.deadline - time.monotonic()))
 
     @property
     def _over(self) -> bool:
@@ -109,7 +115,8 @@ class Following:
         if reason is not None and reason.hands_over:
             return Result(ended=Ended.DETACHED, detail=f"let go: {reason}")
         if not self._maybe_started:
-            return Result(ended=Ended.STOPPED, stop_confirmed=True, detail="nothing was started")
+            detail = f"nothing was started; {self._broken}" if self._broken else "nothing was started"
+            return Result(ended=Ended.STOPPED, stop_confirmed=True, detail=detail)
         if self._broken and reason in (None, CancelReason.TIMEOUT):
             raise OutcomeUnknown(
                 f"not reached again before the deadline: {self._broken}", category="unreachable"

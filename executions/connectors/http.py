@@ -1,6 +1,5 @@
 """HTTP steps: one request, no redirects, a certain answer or an honest "nobody knows"."""
 
-import threading
 import time
 from http.client import HTTPException
 
@@ -10,13 +9,19 @@ from django.conf import settings
 
 from executions.connectors.base import Ended, NotStarted, OutcomeUnknown, OutputSink, Result, Work
 from executions.connectors.httpaddress import checked_addresses
+from executions.connectors.httpphases import BODY, CONNECT, FIRST_BYTE, SIGN_IN, lacking, limit_s, told
 from executions.connectors.httprequest import HttpRequest, request_of
 from executions.connectors.httpwire import Wire, session
 
-_CONNECT_TIMEOUT_S = 10.0
 _MOST_ADDRESSES = 4
 _MOST_BODY = 1 << 20
 _CHUNK = 1 << 16
+_CATEGORY = {
+    CONNECT: "connect_timeout",
+    SIGN_IN: "sign_in_timeout",
+    FIRST_BYTE: "first_byte_timeout",
+    BODY: "idle_timeout",
+}
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError)
 
 
@@ -34,7 +39,7 @@ class HttpConnector:
             request.port,
             private=bool(settings.OPSC["HTTP_ALLOW_PRIVATE"]),
             own_address=work.target.address if work.target else "",
-            timeout_s=min(_CONNECT_TIMEOUT_S, left),
+            timeout_s=min(limit_s(CONNECT), left),
         )
         for address in addresses[:_MOST_ADDRESSES]:
             if _over(work):
@@ -46,7 +51,7 @@ class HttpConnector:
                     raise
                 problem = error
         if _over(work):
-            return _never_sent(work)
+            return _never_sent(work, lacking(CONNECT))
         raise problem
 
     def forget(self, work: Work) -> None:
@@ -58,14 +63,11 @@ class _Exchange:
 
     def __init__(self, work: Work, request: HttpRequest, sink: OutputSink) -> None:
         self._work, self._request, self._sink = work, request, sink
-        self._wire = Wire()
+        self._wire = Wire(work.deadline)
 
     def run(self, address: str) -> Result:
         """Raises NotStarted when nothing was sent, OutcomeUnknown when it may have been."""
         left = max(0.001, self._work.deadline - time.monotonic())
-        timer = threading.Timer(left, self._wire.cut)
-        timer.daemon = True
-        timer.start()
         undo = self._work.cancel.on_cancel(self._wire.cut)
         try:
             result = self._send(address, left)
@@ -77,14 +79,14 @@ class _Exchange:
             raise self._explained(error) from error
         finally:
             undo()
-            timer.cancel()
+            self._wire.close()
 
     def _send(self, address: str, left: float) -> Result:
         request = self._request
         tls_name = request.host if request.scheme == "https" and request.host != address else None
         with session(self._wire, tls_name) as client:
             prepared = request.prepared(address, client)
-            limits = (min(_CONNECT_TIMEOUT_S, left), left)
+            limits = (min(limit_s(CONNECT), left), None)  # what follows the connection is the phases' matter
             with client.send(prepared, stream=True, allow_redirects=False, timeout=limits) as answer:
                 whole = self._take_body(answer)
         detail = "" if whole else f"the answer was cut after {_MOST_BODY} bytes"
@@ -92,7 +94,9 @@ class _Exchange:
 
     def _take_body(self, answer: requests.Response) -> bool:
         size = 0
-        for chunk in answer.iter_content(_CHUNK):
+        self._wire.phases.begin(BODY)
+        while chunk := answer.raw.read1(_CHUNK, decode_content=True):
+            self._wire.phases.begin(BODY)
             self._sink.write("stdout", chunk[: _MOST_BODY - size])
             size += len(chunk)
             if size > _MOST_BODY:
@@ -101,13 +105,19 @@ class _Exchange:
 
     def _cut_short(self) -> Result:
         """What our own cut means: the far end is not ours to stop."""
+        phase, over = self._wire.phases.name, self._wire.phases.over
+        if over and not self._work.cancel.is_cancelled:
+            category = _CATEGORY[phase]
+            if not self._wire.ready:
+                raise NotStarted(f"{self._place}: {over}", category=category, transient=True)
+            raise OutcomeUnknown(f"{self._place}: sent, but {over}", category=category)
         if not self._wire.ready:
-            return _never_sent(self._work)
+            return _never_sent(self._work, lacking(phase))
         reason = self._work.cancel.reason
         if reason is not None and reason.hands_over:
             raise OutcomeUnknown(f"{self._place}: let go of an unanswered request", category=str(reason))
         return Result(
-            ended=Ended.STOPPED, stop_confirmed=False, detail=f"{self._place}: the request was not answered"
+            ended=Ended.STOPPED, stop_confirmed=False, detail=f"{self._place}: sent, but {lacking(phase)}"
         )
 
     def _explained(self, error: Exception) -> NotStarted | OutcomeUnknown:
@@ -119,6 +129,8 @@ class _Exchange:
         if isinstance(error, requests.exceptions.SSLError):
             why = getattr(cause, "verify_message", "") or why
             return NotStarted(f"{self._place}: {why}", category="tls", transient=False)
+        if isinstance(error, requests.ConnectTimeout):
+            return NotStarted(f"{self._place}: {told(CONNECT)}", category=_CATEGORY[CONNECT], transient=True)
         return NotStarted(f"{self._place}: {why}", category="unreachable", transient=True)
 
     @property
@@ -126,11 +138,12 @@ class _Exchange:
         return f"{self._request.method} {self._request.scheme}://{self._request.authority}"
 
 
-def _never_sent(work: Work) -> Result:
+def _never_sent(work: Work, lacks: str = "") -> Result:
     reason = work.cancel.reason
     if reason is not None and reason.hands_over:
         return Result(ended=Ended.DETACHED, detail=f"let go before anything was sent: {reason}")
-    return Result(ended=Ended.STOPPED, stop_confirmed=True, detail="nothing was sent")
+    detail = f"nothing was sent: {lacks}" if lacks else "nothing was sent"
+    return Result(ended=Ended.STOPPED, stop_confirmed=True, detail=detail)
 
 
 def _over(work: Work) -> bool:

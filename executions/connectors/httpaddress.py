@@ -45,7 +45,10 @@ def _resolve(host: str, port: int, timeout_s: float) -> list[str]:
     try:
         answer = answers.get(timeout=max(0.0, timeout_s))
     except queue.Empty:
-        answer = OSError("the name server did not answer in time")
+        limit = f"within {timeout_s:.1f} s"
+        raise NotStarted(
+            f"{host}: the name server did not answer {limit}", category="resolve_timeout", transient=True
+        ) from None
     if isinstance(answer, OSError):
         raise NotStarted(f"{host}: {answer}", category="unreachable", transient=True)
     return answer

@@ -10,22 +10,41 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from executions.connectors.httpphases import FIRST_BYTE, SIGN_IN, Phases
+
 
 class Wire:
     """What is known about the connection: whether anything may have been sent, and how to cut it."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float) -> None:
         self._guard = threading.Lock()
         self._socket: socket.socket | None = None
+        self.phases = Phases(self.cut, deadline)
         self.ready = False  # connected, TLS included: from here on the request may be on its way
         self.cut_by_us = False
 
     def hold(self, connected: socket.socket) -> socket.socket:
+        """Keep a second handle: TLS takes the first one away. Time is limited by the phases from here on."""
+        connected.settimeout(None)
         with self._guard:
-            self._socket = connected
+            self._socket = connected.dup()
             if self.cut_by_us:
-                _shut(connected)
+                _shut(self._socket)
+        self.phases.begin(SIGN_IN)
         return connected
+
+    def is_ready(self) -> None:
+        """The request may go out now."""
+        self.ready = True
+        self.phases.begin(FIRST_BYTE)
+
+    def close(self) -> None:
+        """Nothing is to be cut any more."""
+        self.phases.end()
+        with self._guard:
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
 
     def cut(self) -> None:
         """Wake whoever reads or writes; they see the connection end."""
@@ -68,7 +87,7 @@ def _pools(wire: Wire) -> dict[str, type[HTTPConnectionPool]]:
 
         def connect(self) -> None:
             super().connect()
-            wire.ready = True
+            wire.is_ready()
 
     class Tls(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
@@ -76,7 +95,7 @@ def _pools(wire: Wire) -> dict[str, type[HTTPConnectionPool]]:
 
         def connect(self) -> None:
             super().connect()
-            wire.ready = True
+            wire.is_ready()
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -89,7 +108,6 @@ def _pools(wire: Wire) -> dict[str, type[HTTPConnectionPool]]:
 
 def _shut(connected: socket.socket) -> None:
     try:
-        # The plain call also for TLS: its own would touch state that the reading thread uses.
-        socket.socket.shutdown(connected, socket.SHUT_RDWR)
+        connected.shutdown(socket.SHUT_RDWR)
     except OSError:
         return  # it had ended already

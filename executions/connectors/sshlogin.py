@@ -1,17 +1,18 @@
 """How to sign in to one target over SSH: whom to trust, with what, and what a refusal means."""
 
+import asyncio
 import hashlib
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 import asyncssh
+from django.conf import settings
 
 from executions.connectors.arguments import revealed
 from executions.connectors.base import Target
 from executions.jobdir import CannotConnect
 
-CONNECT_TIMEOUT_S = 10.0
-LOGIN_TIMEOUT_S = 15.0
 KEEPALIVE_S, KEEPALIVE_MISSES = 5, 3
 _SHA1 = "ssh-rsa"
 _KEY_TYPES = ("ssh-", "ecdsa-", "sk-")
@@ -46,9 +47,18 @@ class SignIn:
         """Sign in. Raises CannotConnect: nothing was sent beyond what signing in takes."""
         target = self.target
         where = f"{target.name} ({target.address}:{target.port})"
-        options = self._options()
+        phases = _Phases()
+        options = self._options(phases)
         try:
-            return await asyncssh.connect(target.address, target.port or 22, config=None, options=options)
+            async with asyncio.timeout(settings.OPSC["CONNECT_S"]) as phases.limit:
+                port = target.port or 22
+                return await asyncssh.connect(target.address, port, config=None, options=options)
+        except TimeoutError as error:
+            if not phases.over:  # the system's own limit
+                raise CannotConnect(f"{where}: {error}", category="unreachable", transient=True) from error
+            raise CannotConnect(
+                f"{where}: {phases.over}", category=phases.category, transient=True
+            ) from error
         except asyncssh.HostKeyNotVerifiable as error:
             raise _host_key_problem(
                 f"{where}: the machine shows a host key that the asset does not list; "
@@ -59,11 +69,11 @@ class SignIn:
         except asyncssh.KeyExchangeFailed as error:
             reason = f"{where}: no common algorithms, or no listed host key of a kind it has: {error.reason}"
             raise CannotConnect(reason, category="host_key", transient=False) from error
-        except (OSError, asyncssh.Error, TimeoutError) as error:
+        except (OSError, asyncssh.Error) as error:
             why = str(error) or type(error).__name__
             raise CannotConnect(f"{where}: {why}", category="unreachable", transient=True) from error
 
-    def _options(self) -> asyncssh.SSHClientConnectionOptions:
+    def _options(self, phases: "_Phases") -> asyncssh.SSHClientConnectionOptions:
         target = self.target
         try:
             known = asyncssh.import_known_hosts(_with_patterns(target.host_keys))
@@ -86,11 +96,46 @@ class SignIn:
             agent_path=None,
             client_host_keysign=False,
             gss_host=None,
-            connect_timeout=CONNECT_TIMEOUT_S,
-            login_timeout=LOGIN_TIMEOUT_S,
+            client_factory=lambda: phases,
+            connect_timeout=None,  # both are the phases' matter
+            login_timeout=0,
             keepalive_interval=KEEPALIVE_S,
             keepalive_count_max=KEEPALIVE_MISSES,
         )
+
+
+class _Phases(asyncssh.SSHClient):
+    """Follows a sign-in, and starts the second limit once the connection stands."""
+
+    limit: asyncio.Timeout
+
+    def __init__(self) -> None:
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._authenticating = False
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self._connection = conn
+        self.limit.reschedule(asyncio.get_running_loop().time() + settings.OPSC["SIGN_IN_S"])
+
+    def begin_auth(self, username: str) -> None:  # noqa: ARG002
+        self._authenticating = True
+
+    @property
+    def category(self) -> str:
+        """The stable word for where it hung."""
+        return "sign_in_timeout" if self._connection else "connect_timeout"
+
+    @property
+    def over(self) -> str:
+        """What there was not in time; empty when no limit of ours was reached."""
+        if not self.limit.expired():
+            return ""
+        if self._connection is None:
+            return f"no connection within {settings.OPSC['CONNECT_S']:g} s (OPSC_CONNECT_S)"
+        greeting: Any = self._connection.get_extra_info("server_version")
+        lacking = "no greeting" if not greeting else "no end of the key exchange"
+        lacking = "no answer to the authentication" if self._authenticating else lacking
+        return f"{lacking} within {settings.OPSC['SIGN_IN_S']:g} s of connecting (OPSC_SIGN_IN_S)"
 
 
 def location(target: Target) -> tuple[str, ...]:

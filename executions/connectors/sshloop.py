@@ -60,7 +60,7 @@ class SshLoop:
         try:
             return future.result()
         except CancelledError:
-            raise Interrupted("the step was cancelled", sent=True) from None
+            raise Interrupted("waiting was given up", sent=True) from None
         except TimeoutError:
             raise LinkBroken(f"no answer within {timeout_s:g} s") from None
         finally:

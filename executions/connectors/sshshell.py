@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 
 import asyncssh
+from django.conf import settings
 
 from executions.connectors.base import Target
 from executions.connectors.sshlogin import SignIn
@@ -42,11 +43,12 @@ class SshShell:
         try:
             return Answer.parse(*self._loop.call(exchange, timeout_s=timeout_s, cancel=cancel))
         except Interrupted as error:
-            raise Interrupted(str(error), sent=permit.was_used_before_revoking()) from error
+            raise Interrupted(f"{permit.phase}: {error}", sent=permit.was_used_before_revoking()) from error
         except LinkBroken as error:
             if permit.was_used_before_revoking():
                 raise
-            raise CannotConnect(str(error), category="unreachable", transient=True) from error
+            why = f"{permit.phase}: {error}"
+            raise CannotConnect(why, category="unreachable", transient=True) from error
 
     def look(self, arguments: Sequence[str], *, timeout_s: float, interruptible: bool) -> Answer:
         """State and new output of both streams in one round trip. Raises ShellError."""
@@ -54,8 +56,14 @@ class SshShell:
 
     async def _exchange(self, command: str, payload: bytes, permit: "_Permit") -> tuple[bytes, bytes]:
         async with self._loop.session(self._sign_in) as connection:
+            permit.phase = "opening a session"
+            limit_s = settings.OPSC["SIGN_IN_S"]
             try:
-                process = await connection.create_process(command, encoding=None)
+                async with asyncio.timeout(limit_s):
+                    process = await connection.create_process(command, encoding=None)
+            except TimeoutError as error:
+                why = f"no session within {limit_s:g} s (OPSC_SIGN_IN_S)"
+                raise CannotConnect(why, category="sign_in_timeout", transient=True) from error
             except (asyncssh.Error, OSError) as error:  # no input was sent, and without it nothing starts
                 raise CannotConnect(_why(error), category="unreachable", transient=True) from error
             try:
@@ -77,6 +85,7 @@ class _Permit:
     """Lets the loop's thread send, until the waiting thread has left believing that nothing was sent."""
 
     def __init__(self) -> None:
+        self.phase = "signing in"
         self._guard = threading.Lock()
         self._used = self._revoked = False
 

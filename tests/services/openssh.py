@@ -92,6 +92,11 @@ class Sshd:
         for pid in self._connections():
             os.kill(pid, signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Stand still, every process of the server, until `stop`: connections are neither served nor closed."""
+        for pid in (*self._connections(), self._server.pid):
+            os.kill(pid, signal.SIGSTOP)
+
     def change_host_key(self) -> None:
         """Become another host on the same address."""
         self.stop()
