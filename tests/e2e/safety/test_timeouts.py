@@ -70,7 +70,7 @@ def test_a_command_that_ignores_term_is_dead_at_the_limit_and_the_policy_is_on_r
         assert output_of(run).startswith("up\n")
         assert run.finished_at is not None
         assert run.started_at is not None
-        assert 3 <= (run.finished_at - run.started_at).total_seconds() < 20
+        assert 3 <= (run.finished_at - run.started_at).total_seconds() < 90
         assert marked(f"{run.pk}-1") == []
         told = Event.objects.get(execution=execution_id, type="step.timed_out").data
         assert told["policy"] == "fast/modify (acme)"
