@@ -114,7 +114,7 @@ def _context(step: ClaimedStep) -> RunningStep:
             policy=step.policy,
             step_s=_step_limit_s(step),
             execution_left_s=step.left_s,
-            lease_s=settings.OPSC["LEASE_TTL_S"],
+            lease_s=step.lease_limit_s,
         ),
         resume=step.resume,
         arguments={"with": step.spec["with"], "verify": step.spec.get("verify")},

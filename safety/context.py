@@ -70,7 +70,8 @@ class Outcome:
 class Limits:
     """Time limits of one step, seconds; `policy` names the row of the timeout policy used.
 
-    execution_left_s is what the execution's own deadline leaves at the moment of the claim.
+    execution_left_s is what the execution's own deadline leaves at the moment of the claim; lease_s is how long
+    a lease on an asset lasts that nobody renews.
     """
 
     policy: str

@@ -49,13 +49,14 @@ SELECT asset_id, execution_id FROM opsc_asset_lease
 WHERE asset_id = ANY(%(assets)s) AND execution_id <> %(execution)s ORDER BY asset_id
 """
 
+# A heartbeat's time is shorter than that of the policy, with which a lease was taken: it only ever adds.
 RENEW = """
 WITH mine AS (
     SELECT asset_id FROM opsc_asset_lease WHERE execution_id = ANY(%(executions)s::uuid[])
     ORDER BY asset_id FOR UPDATE
 )
 UPDATE opsc_asset_lease held
-SET expires_at = statement_timestamp() + make_interval(secs => %(ttl)s)
+SET expires_at = greatest(held.expires_at, statement_timestamp() + make_interval(secs => %(ttl)s))
 FROM mine WHERE held.asset_id = mine.asset_id
 """
 

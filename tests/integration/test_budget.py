@@ -1,5 +1,6 @@
 """Every second of an execution's life is counted once: work spends the budget, waits are counted apart."""
 
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,8 @@ from executions.states import CLOCK_OF, ExecutionStatus
 from executions.submission import submit
 from safety import leases
 from safety.context import Outcome, OutcomeStatus
-from safety.models import Tenant
+from safety.models import AssetLease, Tenant
+from safety.sql import fetch
 from tests.world import World, runs_of, script, status_of, wait_step, work_off
 
 ELSEWHERE = UUID(int=1)
@@ -136,6 +138,21 @@ def test_the_time_until_an_approval_and_until_a_first_worker_is_counted_apart(wo
     assert (now.approval_wait_s // 10, now.queue_wait_s // 7, now.spent_s // 5) == (4, 1, 0)
     assert step.left_s > Execution.objects.get().limit_s - 5
     assert "waited 40 s for approval, 7 s for a first worker" in now.sentence
+
+
+@pytest.mark.usefixtures("working")
+def test_an_assets_lease_lasts_as_the_policy_says_and_no_renewal_shortens_it(world: World) -> None:
+    world.here()
+    runs = runs_of(world.submit(script("true"), script("true", "b"), targets=["here"]).execution_id)
+    engine.run(claim(runs[0]), time.monotonic())
+    taken = AssetLease.objects.get()
+    limit_s = Execution.objects.get().lease_limit_s
+    assert limit_s == 20  # fast/modify
+    assert abs((taken.expires_at - taken.acquired_at).total_seconds() - limit_s) < 1
+    fetch(leases.RENEW, {"executions": [taken.execution_id], "ttl": 1})
+    assert AssetLease.objects.get().expires_at == taken.expires_at
+    fetch(leases.RENEW, {"executions": [taken.execution_id], "ttl": 90})
+    assert AssetLease.objects.get().expires_at > taken.expires_at
 
 
 def test_a_persons_decision_takes_no_time_and_gives_the_budget_anew(world: World) -> None:
