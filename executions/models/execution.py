@@ -85,7 +85,7 @@ class Execution(models.Model):
     deadline_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
-    # What its time went into, seconds; the database turns the clock (migration 0003) and sets `deadline_at`,
+    # What its time went into, seconds; the database turns the clock (migration 0004) and sets `deadline_at`,
     # which is empty while no time is spent. `spent_earlier_s`: spent before a person's last decision.
     clock = models.CharField(max_length=10, choices=Clock.choices, blank=True, db_default="")
     clock_since = models.DateTimeField(null=True)

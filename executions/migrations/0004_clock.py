@@ -58,7 +58,7 @@ WHERE finished_at IS NULL
 
 
 class Migration(migrations.Migration):
-    dependencies = [("executions", "0002_legal_moves")]
+    dependencies = [("executions", "0003_touches")]
 
     operations = [
         migrations.AlterField("execution", "policy", models.CharField(max_length=80)),

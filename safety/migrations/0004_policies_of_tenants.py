@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("safety", "0002_fencing_and_policies")]
+    dependencies = [("safety", "0003_membership_limits")]
 
     operations = [
         migrations.AddField(
