@@ -112,13 +112,19 @@ def submit_frozen(
     raise Conflict("The same plan was submitted and ended at this very moment.", hint="Submit it again.")
 
 
+def objection(frozen: FrozenPlan, *, user: Any, tenant: Tenant) -> str:
+    """Why this person may not run the plan, as it stands now; empty when they may. Nothing is recorded."""
+    wants = rbac.to_run(frozen.touches)
+    return rbac.look(rbac.Question(tenant_id=tenant.pk, actor_id=user.pk, wants=wants)).reason
+
+
 def _require(question: rbac.Question, tenant: Tenant) -> None:
     """Refuse who may not run all of it; a yes is recorded together with the execution."""
     answer = rbac.look(question)
     if not answer.allowed:
-        what = f"{answer.question.removeprefix('run:')} steps in {answer.environment}"
+        what = answer.question.removeprefix("run:")
         raise NotAllowed(
-            f"You may not run {what} for {tenant.name}: {answer.reason}.",
+            f"You may not run {what} steps for {tenant.name} in {answer.environment}: {answer.reason}.",
             hint="A tenant admin can change your memberships.",
             refused=Refusal(question, answer),
         )

@@ -52,7 +52,7 @@ WITH person AS (
 ), missing AS (
     SELECT w.* FROM wanted w
     WHERE NOT EXISTS (SELECT FROM able a WHERE a.place = w.place AND a.here AND a.so) ORDER BY w.place LIMIT 1
-), answer AS (
+), answer AS MATERIALIZED (
     SELECT coalesce((SELECT place FROM missing), 1) AS place, left(CASE
         WHEN %(objection)s::text <> '' THEN %(objection)s::text
         WHEN NOT EXISTS (SELECT FROM person) THEN 'no such person'

@@ -7,7 +7,7 @@ from functools import cached_property
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from executions.benchmark import latency, masking_speed, messaging, throughput
+from executions.benchmark import deciding, latency, masking_speed, messaging, throughput
 from executions.benchmark.figures import Baseline, Figure, Wanted, percentile
 from executions.benchmark.operations import Operations
 from executions.benchmark.surroundings import PROCESSES, THREADS, Processes
@@ -42,6 +42,7 @@ class Suite:
             "leases": self.leases,
             "progress": self.progress,
             "events": self.events,
+            "access": self.access,
         }
 
     def masking(self) -> Iterator[Figure]:
@@ -144,6 +145,17 @@ class Suite:
 
     def events(self) -> Iterator[Figure]:
         yield self._operation("events", self._operations.events(), 1000)
+
+    def access(self) -> Iterator[Figure]:
+        times = deciding.access_decisions(self._tenant, self._user)
+        for share, limit in ((0.50, None), (0.99, 2.0)):
+            yield Figure(
+                name=f"access decision, p{round(100 * share)}",
+                value=1000 * percentile(times, share),
+                unit="ms",
+                wanted=None if limit is None else Wanted(limit=limit, at_most=True),
+                detail=f"{len(times)} one after the other on one connection, {deciding.OTHER_MEMBERS} members",
+            )
 
     def _operation(self, name: str, rate: float, wanted: float) -> Figure:
         return Figure(name=name, value=rate, unit="/s", wanted=Wanted(limit=wanted), detail=IN_ONE_PROCESS)

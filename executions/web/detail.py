@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from executions.budget import budget_of
 from executions.models import Approval, Asset, Event, Execution
 from executions.web.actions import actions_for
+from executions.web.decisions import decisions_of
 from executions.web.matrix import chosen_run, matrix_of
 from executions.web.output import output_of
 from executions.web.permission import require
@@ -146,6 +147,7 @@ def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, 
         "output": output_of(chosen, choice.attempt) if chosen else None,
         "events": _events(request, found),
         "leases": _leases(request, found),
+        "decisions": decisions_of(found, request.user),
         "actions": actions,
     }
     return {

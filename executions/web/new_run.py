@@ -38,7 +38,7 @@ def write(request: HttpRequest) -> HttpResponse:
     """The form for a plan."""
     form = PlanForm(request.user)
     if not form.can_submit:
-        raise PermissionDenied("Your role may not submit plans. A tenant admin can change your role.")
+        raise PermissionDenied("Your role may not submit plans. A tenant admin can change your memberships.")
     return render(request, "executions/new.html", {"form": form})
 
 
@@ -105,6 +105,7 @@ def _shown(request: HttpRequest, form: PlanForm, frozen: FrozenPlan, *, status: 
         "target_count": len(ids),
         "held": _held(request, frozen, tenant, names),
         "roles": sorted(role.label for role in ROLES_BY_ACTION[frozen.action_class]),
+        "objection": submission.objection(frozen, user=request.user, tenant=tenant),
         "is_changed": status == 409,
     }
     return render(request, "executions/preview.html", context, status=status)

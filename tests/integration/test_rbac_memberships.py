@@ -80,7 +80,7 @@ def test_every_environment_that_a_plan_touches_is_asked_not_only_the_highest(wor
     world.here("live-1", environment="prod")
     Membership.objects.filter(user=world.olga).update(environments=["prod"])
     read = {"action_class": "read"}
-    with pytest.raises(NotAllowed, match="read steps in dev for Acme: the role operator is limited to prod"):
+    with pytest.raises(NotAllowed, match="read steps for Acme in dev: the role operator is limited to prod"):
         plan(
             world, script("true", "a", target="test-1", **read), script("true", "b", target="live-1", **read)
         )
