@@ -1,5 +1,7 @@
 """What people do to an execution while it is open or after it ended: cancel, retry, release."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, LiteralString
 from uuid import UUID
@@ -18,12 +20,13 @@ from executions.plans import FrozenPlan, freeze, parse_plan
 from executions.rights import records_refusals, require
 from executions.states import ExecutionStatus, StepStatus
 from executions.submission import Submitted, new_key, submit_frozen
+from safety.cancellation import CancelReason
 from safety.models import AssetLease, Tenant
 from safety.sql import fetch, fetch_one
 
 _WISH: LiteralString = """
 UPDATE opsc_execution SET cancel_requested_at = statement_timestamp(), cancel_kind = %(kind)s,
-       cancel_reason = left(%(reason)s, 300),
+       cancel_reason = left(%(reason)s, 300), cancel_actor = left(%(actor)s, 150), cancel_actor_kind = %(by)s,
        status_reason = CASE WHEN status_reason = '' THEN left(%(reason)s, 500) ELSE status_reason END
 WHERE id = %(execution)s AND finished_at IS NULL AND cancel_requested_at IS NULL RETURNING id
 """
@@ -50,7 +53,7 @@ WITH given_up AS (
     INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
                             data)
     SELECT tenant_id, execution_id, id, 'step.cancelled', 'interrupted', 'cancelled', %(kind)s, %(actor)s,
-           '{}'::jsonb
+           %(why)s::jsonb
     FROM given_up
 )
 SELECT step_id FROM given_up
@@ -58,19 +61,26 @@ SELECT step_id FROM given_up
 
 
 @records_refusals
-def request_cancel(execution_id: UUID, *, user: User, reason: str) -> str:
+def request_cancel(execution_id: UUID, *, user: User, reason: str, duplicate_of: UUID | None = None) -> str:
     """Ask for the end of an execution: what has not begun is cancelled now, what runs is told to stop.
 
     Asking twice is the same as once, unless an outcome became unknown in between: that is then given up too.
+    `duplicate_of`: the execution that does the same, which is then on record as the reason.
     Returns: the status afterwards (`running` until the last process is dead).
 
     Raises:
       NotFound, NotAllowed: No such execution for this person, or not theirs to cancel.
-      Conflict: It is over.
+      Conflict: It is over, or a duplicate of itself.
     """
     execution = visible(execution_id, user)
     require(user, "executions.cancel_execution", execution, "You may not cancel this execution.")
-    return _cancel(execution_id, kind="user", reason=reason or "cancelled", by=By.user(user))
+    by, words = By.user(user), reason or "no reason given"
+    if duplicate_of is None:
+        return _cancel(execution_id, kind=CancelReason.USER, reason=words, by=by)
+    if duplicate_of == execution_id:
+        raise Conflict("An execution is no duplicate of itself.", hint="Name the one that is to go on.")
+    words = f"{visible(duplicate_of, user).short_id} does the same; {words}"
+    return _cancel(execution_id, kind=CancelReason.DUPLICATE, reason=words, by=by)
 
 
 def cancel_for_timeout(execution_id: UUID, why: str = "") -> str:
@@ -78,14 +88,15 @@ def cancel_for_timeout(execution_id: UUID, why: str = "") -> str:
     if not why:
         row = fetch(_LIMIT, {"execution": execution_id})[0]
         why = f"the limit of {row['limit_s']} s for the whole execution was reached (policy {row['policy']})"
-    return _cancel(execution_id, kind="timeout", reason=why, by=By.system())
+    return _cancel(execution_id, kind=CancelReason.TIMEOUT, reason=why, by=By.system())
 
 
-def _cancel(execution_id: UUID, *, kind: str, reason: str, by: By) -> str:
+def _cancel(execution_id: UUID, *, kind: CancelReason, reason: str, by: By) -> str:
     with transaction.atomic():
         fetch(lifecycle.LOCK, {"execution": execution_id})
         before = fetch(_STATUS, {"execution": execution_id})[0]
-        wished = fetch(_WISH, {"execution": execution_id, "kind": kind, "reason": reason})
+        wish = {"execution": execution_id, "kind": kind, "reason": reason, "actor": by.name, "by": by.kind}
+        wished = fetch(_WISH, wish)
         if not wished and before["status"] != ExecutionStatus.NEEDS_ATTENTION:
             return _asked_before(execution_id, before["status"])
         lifecycle.record(
@@ -99,15 +110,21 @@ def _cancel(execution_id: UUID, *, kind: str, reason: str, by: By) -> str:
         fetch(_WITHDRAW, {"execution": execution_id})
         lifecycle.stop_rest(execution_id, StepStatus.CANCELLED, "cancelled")
         if before["status"] == ExecutionStatus.NEEDS_ATTENTION:
-            _give_up_unknown(execution_id, by, reason)
+            _give_up_unknown(execution_id, by, kind, reason)
         ready = lifecycle.release_and_wake(execution_id)
-        fetch(_NOTIFY, {"channel": CHANNEL, "payload": f"{execution_id} {kind}"})
+        fetch(_NOTIFY, {"channel": CHANNEL, "payload": _notice(wish)})
         after: str = fetch(_STATUS, {"execution": execution_id})[0]["status"]
     dispatch.wake(ready)
     return after
 
 
-def _give_up_unknown(execution_id: UUID, by: By, reason: str) -> None:
+def _notice(wish: Mapping[str, Any]) -> str:
+    """What the processes that run its steps are told; below the 8,000 bytes that NOTIFY carries."""
+    shown = {name: str(wish[name])[:300] for name in ("execution", "kind", "actor", "reason")}
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def _give_up_unknown(execution_id: UUID, by: By, kind: CancelReason, reason: str) -> None:
     """Go on without an answer, so that what still runs can end the execution; leases under review stay."""
     fetch(_NOTHING_UNKNOWN, {"execution": execution_id})
     lifecycle.move(
@@ -117,7 +134,9 @@ def _give_up_unknown(execution_id: UUID, by: By, reason: str) -> None:
         by=by,
         reason=reason,
     )
-    rows = fetch(_GIVE_UP_UNKNOWN, {"execution": execution_id, "kind": by.kind, "actor": by.name})
+    why = json.dumps({"kind": kind, "reason": reason, "by": by.name})
+    given_up = {"execution": execution_id, "kind": by.kind, "actor": by.name, "why": why}
+    rows = fetch(_GIVE_UP_UNKNOWN, given_up)
     lifecycle.count_ended(execution_id, StepStatus.CANCELLED, [row["step_id"] for row in rows])
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 
 from executions import dispatch, lifecycle, performing
-from executions.gates import StepApproval, StepEffects
+from executions.gates import StepApproval, StepEffects, StepWishes
 from executions.holdings import HOLDINGS
 from executions.lifecycle import ClaimedStep, Ready
 from safety import chain
@@ -91,9 +91,6 @@ def run(step: ClaimedStep, claimed_at: float) -> list[Ready]:
 
 def _context(step: ClaimedStep) -> RunningStep:
     cancel = CancelToken()
-    if step.cancel_requested:
-        kind = CancelReason.TIMEOUT if step.cancel_kind == "timeout" else CancelReason.USER
-        cancel.cancel(kind, "cancel was asked before the step began")
     return RunningStep(
         claimed=step,
         tenant_id=step.tenant_id,
@@ -121,7 +118,7 @@ def _context(step: ClaimedStep) -> RunningStep:
         credentials=step.credentials or {},
         effects=StepEffects(step, cancel),
         approval=StepApproval(step),
-        cancel_requested=step.cancel_requested,
+        wishes=StepWishes(step),
         cancel=cancel,
     )
 
@@ -215,7 +212,7 @@ def _wait(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
 
 def may_retry(step: ClaimedStep, outcome: Outcome) -> bool:
     """Failures that never began are repeated up to the policy's limit; others as often as the step says."""
-    if step.attempt >= step.attempt_limit or outcome.is_refusal:
+    if step.attempt >= step.attempt_limit or outcome.is_refusal or outcome.stopped_for is CancelReason.RESOURCE_LIMIT:
         return False
     return outcome.retryable or step.attempt <= step.retries
 

@@ -1,25 +1,27 @@
 """What the guards ask the domain: has this effect begun, and is this still what was approved?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import LiteralString
 from uuid import UUID
 
+from executions.holdings import HOLDINGS
 from executions.inventory import inventory_for
 from executions.lifecycle import ClaimedStep
 from executions.plans import PlanInvalid, freeze, parse_plan, plan_hash
 from executions.plans.canonical import canonical_bytes
-from safety.cancellation import CancelReason, CancelToken
+from safety.cancellation import CancelToken, Wish
 from safety.context import LeaseLost
 from safety.sql import fetch, fetch_one
 
 # The intent: committed before the effect, only by the holder, and not after a cancel was asked.
 _BEGIN: LiteralString = """
-UPDATE opsc_step_run r SET effect_at = coalesce(r.effect_at, statement_timestamp())
+UPDATE opsc_step_run r SET effect_at = CASE WHEN r.effect_at IS NULL AND e.cancel_requested_at IS NULL
+                                            THEN statement_timestamp() ELSE r.effect_at END
 FROM opsc_execution e, opsc_step_run was
 WHERE r.id = %(id)s AND r.status = 'running' AND r.lease_token = %(token)s AND was.id = r.id
   AND r.lease_expires_at > statement_timestamp() AND e.id = r.execution_id
 RETURNING was.effect_at IS NOT NULL AS had_begun, e.cancel_requested_at IS NOT NULL AS cancelling,
-          e.cancel_kind
+          e.cancel_kind, e.cancel_actor, e.cancel_reason
 """
 
 _OURS: LiteralString = """
@@ -60,8 +62,8 @@ class StepEffects:
         if row is None:
             raise LeaseLost(f"step run {self._step.step_run_id}, token {self._step.token}")
         if row["cancelling"]:
-            reason = CancelReason.TIMEOUT if row["cancel_kind"] == "timeout" else CancelReason.USER
-            self._cancel.cancel(reason, "cancel was asked before the effect began")
+            wish = Wish.on_record(row["cancel_kind"], row["cancel_actor"], row["cancel_reason"])
+            self._cancel.cancel(wish.reason, wish.detail)
         self.begun = True
         return not row["had_begun"]
 
@@ -69,6 +71,21 @@ class StepEffects:
         """Keep the claim as it is until the end of the transaction. Raises LeaseLost."""
         if fetch_one(_OURS, {"id": self._step.step_run_id, "token": self._step.token}) is None:
             raise LeaseLost(f"step run {self._step.step_run_id}, token {self._step.token}")
+
+
+class StepWishes:
+    """The CancelWatch of one claimed step run: what its claim saw, then what its process hears."""
+
+    def __init__(self, step: ClaimedStep) -> None:
+        self._step = step
+
+    def watch(self, token: CancelToken) -> Callable[[], None]:
+        """See CancelWatch."""
+        step = self._step
+        if step.cancel_requested:
+            wish = Wish.on_record(step.cancel_kind, step.cancel_actor, step.cancel_reason)
+            token.cancel(wish.reason, wish.detail)
+        return HOLDINGS.watch(step.token, token)
 
 
 class StepApproval:

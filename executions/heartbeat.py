@@ -1,5 +1,6 @@
 """One beat of a process: renew every lease it holds, say that it lives, and hear of cancels."""
 
+import json
 import logging
 import os
 import threading
@@ -15,7 +16,7 @@ from django.db import connection as django_connection
 from psycopg.rows import dict_row
 
 from safety import leases
-from safety.cancellation import CancelReason
+from safety.cancellation import Wish
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ WITH mine AS (
 )
 UPDATE opsc_step_run r SET lease_expires_at = statement_timestamp() + make_interval(secs => %(ttl)s)
 FROM mine, opsc_execution e WHERE r.id = mine.id AND e.id = r.execution_id
-RETURNING r.lease_token AS token, e.cancel_requested_at IS NOT NULL AS cancelling, e.cancel_kind, e.cancel_reason
+RETURNING r.lease_token AS token, e.cancel_requested_at IS NOT NULL AS cancelling, e.cancel_kind,
+          e.cancel_actor, e.cancel_reason
 """
 
 _ALIVE: LiteralString = """
@@ -52,10 +54,9 @@ class Held(Protocol):
 
 @dataclass(frozen=True)
 class Renewed:
-    """A lease that was renewed, and whether its work is to stop."""
+    """A lease that was renewed, and the wish that its work is to stop."""
 
-    cancel: CancelReason | None
-    detail: str
+    wish: Wish | None
 
 
 class Heartbeat:
@@ -66,7 +67,7 @@ class Heartbeat:
         worker: str,
         queues: tuple[str, ...],
         threads: int,
-        on_cancel: Callable[[UUID, CancelReason, str], None],
+        on_cancel: Callable[[UUID, Wish], None],
     ) -> None:
         self._worker, self._queues, self._threads = worker, list(queues), threads
         self._on_cancel = on_cancel
@@ -96,8 +97,9 @@ class Heartbeat:
         connection = self._connected()
         while not stop.is_set() and (left := until - time.monotonic()) > 0:
             for notice in connection.notifies(timeout=min(left, 0.25)):
-                execution_id, _, kind = notice.payload.partition(" ")
-                self._on_cancel(UUID(execution_id), _reason(kind), "cancel was asked")
+                told = json.loads(notice.payload)
+                wish = Wish.on_record(told["kind"], told["actor"], told["reason"])
+                self._on_cancel(UUID(told["execution"]), wish)
 
     def reconnect(self) -> None:
         """Drop the connection; the next beat opens another."""
@@ -145,12 +147,9 @@ class Heartbeat:
 
 def _renewed(row: dict[str, object]) -> Renewed:
     if not row["cancelling"]:
-        return Renewed(None, "")
-    return Renewed(_reason(str(row["cancel_kind"])), str(row["cancel_reason"]))
-
-
-def _reason(kind: str) -> CancelReason:
-    return CancelReason.TIMEOUT if kind == "timeout" else CancelReason.USER
+        return Renewed(None)
+    kind, actor, words = (str(row[name]) for name in ("cancel_kind", "cancel_actor", "cancel_reason"))
+    return Renewed(Wish.on_record(kind, actor, words))
 
 
 def resident_mib() -> int:

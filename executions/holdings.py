@@ -10,7 +10,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -19,7 +19,7 @@ from django.conf import settings
 
 from executions.heartbeat import Heartbeat, Renewed
 from executions.lifecycle import ClaimedStep
-from safety.cancellation import CancelReason, CancelToken
+from safety.cancellation import CancelReason, CancelToken, Wish
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +34,20 @@ def process_name() -> str:
 
 @dataclass
 class Holding:
-    """One step run held by this process. `trusted_until` is a time.monotonic() value."""
+    """One step run held by this process. `trusted_until` is a time.monotonic() value.
+
+    Losing the lease and the end of the process reach its token by themselves; the wish of a person, or the limit
+    of the whole execution, reaches the token that watches for one.
+    """
 
     step_run_id: UUID
     execution_id: UUID
     token: int
     cancel: CancelToken
     trusted_until: float
+    survives_worker: bool
+    wish: Wish | None = None
+    watcher: CancelToken | None = None
 
 
 class Holdings:
@@ -67,7 +74,7 @@ class Holdings:
                 return
             self._stop.clear()
             self.worker, self.draining, self._last_success = worker, False, time.monotonic()
-            heartbeat = Heartbeat(worker, queues, threads, on_cancel=self._cancel_execution)
+            heartbeat = Heartbeat(worker, queues, threads, on_cancel=self._hear)
             renewal = threading.Thread(target=self._renew_for_ever, args=(heartbeat,), name="lease-renewal")
             self._threads = [renewal, threading.Thread(target=self._watch_trust, name="lease-trust")]
         for thread in self._threads:
@@ -86,7 +93,14 @@ class Holdings:
     @contextmanager
     def hold(self, step: ClaimedStep, cancel: CancelToken, claimed_at: float) -> Iterator[None]:
         """Renew the step's lease while the body runs; `claimed_at` is the monotonic time before the claim."""
-        holding = Holding(step.step_run_id, step.execution_id, step.token, cancel, _trust(claimed_at))
+        holding = Holding(
+            step.step_run_id,
+            step.execution_id,
+            step.token,
+            cancel,
+            _trust(claimed_at),
+            survives_worker=step.survives_worker,
+        )
         with self._guard:
             self._held[step.token] = holding
             self._guard.notify_all()
@@ -96,6 +110,31 @@ class Holdings:
             with self._guard:
                 self._held.pop(step.token, None)
                 self._guard.notify_all()
+
+    def watch(self, token: int, cancel: CancelToken) -> Callable[[], None]:
+        """Tell `cancel` of every wish to end the execution of the step run held by this fencing token.
+
+        A wish that came before is told now. Returns: what ends the watching.
+        """
+        with self._guard:
+            holding = self._held.get(token)
+            wish = holding.wish if holding else None
+            if holding is not None:
+                holding.watcher = cancel
+        if wish is not None:
+            cancel.cancel(wish.reason, wish.detail)
+        return lambda: self._end_watch(token)
+
+    def _end_watch(self, token: int) -> None:
+        with self._guard:
+            if (holding := self._held.get(token)) is not None:
+                holding.watcher = None
+
+    def hand_over_what_survives(self, detail: str) -> None:
+        """Let go of the steps that go on by themselves, so that another worker can follow them at once."""
+        for holding in self._snapshot():
+            if holding.survives_worker:
+                holding.cancel.cancel(CancelReason.SHUTDOWN, detail)
 
     def cancel_all(self, reason: CancelReason, detail: str) -> None:
         """Stop, or let go of, everything this process runs."""
@@ -116,10 +155,17 @@ class Holdings:
         with self._guard:
             return list(self._held.values())
 
-    def _cancel_execution(self, execution_id: UUID, reason: CancelReason, detail: str) -> None:
+    def _hear(self, execution_id: UUID, wish: Wish) -> None:
         for holding in self._snapshot():
             if holding.execution_id == execution_id:
-                holding.cancel.cancel(reason, detail)
+                self._tell(holding, wish)
+
+    def _tell(self, holding: Holding, wish: Wish) -> None:
+        with self._guard:
+            holding.wish = wish
+            watcher = holding.watcher
+        if watcher is not None:
+            watcher.cancel(wish.reason, wish.detail)
 
     def _renew_for_ever(self, heartbeat: Heartbeat) -> None:
         interval_s = settings.OPSC["LEASE_TTL_S"] / 4
@@ -142,8 +188,8 @@ class Holdings:
             answer = renewed.get(holding.token)
             if answer is not None:
                 holding.trusted_until = _trust(began)
-                if answer.cancel is not None:
-                    holding.cancel.cancel(answer.cancel, answer.detail)
+                if answer.wish is not None:
+                    self._tell(holding, answer.wish)
             elif holding.token in self._held:
                 holding.cancel.cancel(CancelReason.LEASE_LOST, "the database gave the lease to somebody else")
 

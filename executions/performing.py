@@ -7,16 +7,19 @@ from typing import Any, LiteralString
 from uuid import uuid5
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
-from executions.connectors.base import Ended, NotStarted, OutcomeUnknown, Result, Target, Work
+from executions.connectors.base import ConnectorError, Ended, NotStarted, OutcomeUnknown, Result, Target, Work
 from executions.connectors.registry import connector_for
 from executions.expectations import unmet
 from executions.holdings import HOST_CHARACTERS
 from executions.lifecycle import ClaimedStep, work_goes_on
 from executions.output import OutputStore
+from executions.runaway import Bounded, Unheard
 from safety.cancellation import CancelReason, CancelToken
 from safety.choices import Effect
 from safety.context import LeaseLost, Outcome, OutcomeStatus, StepContext
+from safety.middleware.cancellation import never_began
 from safety.sql import fetch
 
 logger = logging.getLogger(__name__)
@@ -38,7 +41,7 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
     if context.masker is None or context.resolved_arguments is None:
         return Outcome(status=OutcomeStatus.FAILED, category="internal", detail="a guard is missing")
     if context.cancel.is_cancelled and not context.resume:
-        return _before_it_began(context)
+        return never_began(context)
     if not step.asset_is_active:
         return Outcome(
             status=OutcomeStatus.FAILED, category="asset", detail=f"{step.asset_name} is not active any more"
@@ -57,8 +60,7 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
                 f"it was begun on the machine of worker {step.begun_by}, and this is another",
                 category="other_machine",
             )
-        work = _work(step, context)
-        result = connector_for(step.kind, step.connection or "").run(work, sink)
+        result = _run(step, context, sink)
         context.reached = True
     except NotStarted as error:
         return Outcome(
@@ -70,6 +72,27 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
         return _unknown(context, step, error.category, str(error), sink)
     sink.close()
     return _judge(context, step, result, sink)
+
+
+def _run(step: ClaimedStep, context: StepContext, sink: OutputStore) -> Result:
+    """Let the connector run the work; an error inside OpsConductor leaves nothing running unwatched.
+
+    Without the database nothing can be recorded: the work is let go of, and whoever takes over follows it.
+    """
+    connector, work = connector_for(step.kind, step.connection or ""), _work(step, context)
+    try:
+        return connector.run(work, Bounded(sink, context.cancel))
+    except (ConnectorError, LeaseLost):
+        raise
+    except Exception as error:
+        if not connector.survives_worker:
+            raise
+        if isinstance(error, InterfaceError | OperationalError):
+            raise LeaseLost(f"the database does not answer ({type(error).__name__})") from error
+        logger.exception("step run %s failed inside OpsConductor; it is ended", step.step_run_id)
+        detail = f"error inside OpsConductor ({type(error).__name__}); see the worker's log"
+        context.cancel.cancel(CancelReason.ERROR, detail)
+    return connector.run(replace(work, resume=True), Unheard(sink))
 
 
 def _work(step: ClaimedStep, context: StepContext | None = None) -> Work:
@@ -136,33 +159,29 @@ def _stopped(context: StepContext, step: ClaimedStep, result: Result, sink: Outp
         raise LeaseLost(context.cancel.detail)
     if reason is not None and reason.hands_over:
         return _unknown(context, step, "shutdown", result.detail or "the worker was stopped", sink)
-    timed_out = reason in (None, CancelReason.TIMEOUT)
-    if timed_out and not result.stop_confirmed and step.effect in (Effect.UNSAFE, Effect.CHECKABLE):
-        return _unknown(context, step, "timeout", f"{context.cancel.detail}; {result.detail}", sink)
+    status, category = _ending(reason)
+    wished = status is OutcomeStatus.CANCELLED
+    if not wished and not result.stop_confirmed and step.effect in (Effect.UNSAFE, Effect.CHECKABLE):
+        return _unknown(context, step, category, f"{context.cancel.detail}; {result.detail}", sink)
     words = [context.cancel.detail or f"limit reached (policy {context.limits.policy})", result.detail]
     return Outcome(
-        status=OutcomeStatus.TIMED_OUT if timed_out else OutcomeStatus.CANCELLED,
-        category="timeout" if timed_out else "cancelled",
+        status=status,
+        category=category,
         detail="; ".join(word for word in words if word),
         summary=sink.summary(),
         exit_code=result.exit_code,
         stop_confirmed=result.stop_confirmed,
+        stopped_for=reason or CancelReason.TIMEOUT,
     )
 
 
-def _before_it_began(context: StepContext) -> Outcome:
-    reason = context.cancel.reason
-    if reason is CancelReason.LEASE_LOST:
-        raise LeaseLost(context.cancel.detail)
-    if reason is CancelReason.SHUTDOWN:
-        return Outcome(status=OutcomeStatus.HANDED_OVER, detail=context.cancel.detail)
-    status = OutcomeStatus.TIMED_OUT if reason is CancelReason.TIMEOUT else OutcomeStatus.CANCELLED
-    return Outcome(
-        status=status,
-        category="timeout" if reason is CancelReason.TIMEOUT else "cancelled",
-        detail=context.cancel.detail,
-        stop_confirmed=True,
-    )
+def _ending(reason: CancelReason | None) -> tuple[OutcomeStatus, str]:
+    """Status and category of what was stopped: a step's own deadline comes without a reason."""
+    if reason in (None, CancelReason.TIMEOUT):
+        return OutcomeStatus.TIMED_OUT, "timeout"
+    if reason in (CancelReason.RESOURCE_LIMIT, CancelReason.ERROR):
+        return OutcomeStatus.FAILED, "internal" if reason is CancelReason.ERROR else str(reason)
+    return OutcomeStatus.CANCELLED, "cancelled"
 
 
 def _unknown(
@@ -176,10 +195,13 @@ def _unknown(
         if context.cancel.reason is CancelReason.SHUTDOWN:
             return Outcome(status=OutcomeStatus.HANDED_OVER, detail=detail)
         if context.cancel.reason is not None:
-            timed_out = context.cancel.reason is CancelReason.TIMEOUT
-            status = OutcomeStatus.TIMED_OUT if timed_out else OutcomeStatus.CANCELLED
             return Outcome(
-                status=status, category=category, detail=detail, summary=summary, stop_confirmed=False
+                status=_ending(context.cancel.reason)[0],
+                category=category,
+                detail=detail,
+                summary=summary,
+                stop_confirmed=False,
+                stopped_for=context.cancel.reason,
             )
         return Outcome(
             status=OutcomeStatus.FAILED, category=category, detail=detail, summary=summary, retryable=True

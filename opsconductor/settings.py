@@ -178,6 +178,7 @@ OPSC = {
     "IMMEDIATE_SLOTS": int(env.number("OPSC_IMMEDIATE_SLOTS", 4, low=0, high=64)),
     "WORKER_THREADS": int(env.number("OPSC_WORKER_THREADS", 8, low=1, high=64)),
     "DRAIN_S": env.number("OPSC_DRAIN_S", 30, low=0, high=3600),
+    "OUTPUT_STOP_BYTES": int(env.number("OPSC_OUTPUT_STOP_BYTES", 1_073_741_824, low=1024, high=1 << 50)),
     "OUTPUT_LIMIT_BYTES": int(env.number("OPSC_OUTPUT_LIMIT_BYTES", 10_485_760, low=1024, high=1 << 30)),
     "HTTP_ALLOW_PRIVATE": env.reader.bool("OPSC_HTTP_ALLOW_PRIVATE", default=True),
     "SECRETS_DIR": env.reader.str("OPSC_SECRETS_DIR", default=""),

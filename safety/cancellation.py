@@ -2,11 +2,17 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 
 class CancelReason(StrEnum):
-    """Why work was stopped."""
+    """Why work was stopped.
+
+    USER, DUPLICATE and TIMEOUT are said of a whole execution, the others of one step: SHUTDOWN by a worker that
+    drains, LEASE_LOST by one that may not go on, RESOURCE_LIMIT by the limit on what a step may say, ERROR by an
+    error inside OpsConductor while the step ran.
+    """
 
     USER = "user"
     TIMEOUT = "timeout"
@@ -20,6 +26,24 @@ class CancelReason(StrEnum):
     def hands_over(self) -> bool:
         """Whether the work itself may go on and only this holder has to let go of it."""
         return self in (CancelReason.SHUTDOWN, CancelReason.LEASE_LOST)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A cancel of a whole execution, as it is on record: why, and whose wish in which words."""
+
+    reason: CancelReason
+    detail: str
+
+    @classmethod
+    def on_record(cls, kind: str, actor: str, words: str) -> "Wish":
+        """Read it from the execution's columns; a kind that nobody knows counts as a person's wish."""
+        reason = CancelReason(kind) if kind in tuple(CancelReason) else CancelReason.USER
+        said = _VERBS.get(reason, "cancelled") + (f" by {actor}" if actor else "")
+        return cls(reason, f"{said}: {words}" if words else said)
+
+
+_VERBS = {CancelReason.TIMEOUT: "ended", CancelReason.DUPLICATE: "cancelled as a duplicate"}
 
 
 class CancelToken:

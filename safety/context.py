@@ -48,6 +48,7 @@ class Outcome:
     category: stable word for statistics, such as `exit_code`, `unreachable`, `rbac`, `timeout`.
     retryable: whether another attempt makes sense (the policy still limits how many).
     stop_confirmed: after a cancel or timeout, whether the remote work is proven dead.
+    stopped_for: why it was stopped before its own end, where it was.
     """
 
     status: OutcomeStatus
@@ -57,6 +58,7 @@ class Outcome:
     exit_code: int | None = None
     retryable: bool = False
     stop_confirmed: bool | None = None
+    stopped_for: CancelReason | None = None
     waits_for: tuple[UUID, ...] = ()
     violation: Violation | None = None
 
@@ -78,6 +80,13 @@ class Limits:
     step_s: float
     execution_left_s: float
     lease_s: float
+
+
+class CancelWatch(Protocol):
+    """Where a step hears that somebody asked for the end of its execution."""
+
+    def watch(self, token: CancelToken) -> Callable[[], None]:
+        """Cancel the token when somebody asks, now if somebody has; returns what ends the watching."""
 
 
 class EffectLog(Protocol):
@@ -133,8 +142,8 @@ class StepContext:
     credentials: Mapping[str, Any]
     effects: EffectLog
     approval: ApprovalGate
+    wishes: CancelWatch
     objection: str = ""
-    cancel_requested: bool = False
     cancel: CancelToken = field(default_factory=CancelToken)
     # Filled by middleware on the way in, and wiped on the way out.
     masker: "Masker | None" = None
@@ -149,6 +158,7 @@ StepHandler = Callable[[StepContext], Outcome]
 __all__ = [
     "ApprovalGate",
     "CancelReason",
+    "CancelWatch",
     "EffectLog",
     "LeaseLost",
     "Limits",

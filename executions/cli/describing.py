@@ -31,6 +31,7 @@ def describe(execution: Execution, *, output: bool = False) -> dict[str, Any]:
             "status": approval.status if approval else None,
             "decided_by": approval.decided_by.get_username() if approval and approval.decided_by else None,
         },
+        "cancel": _cancel(execution),
         "created_at": _moment(execution.created_at),
         "started_at": _moment(execution.started_at),
         "finished_at": _moment(execution.finished_at),
@@ -39,6 +40,17 @@ def describe(execution: Execution, *, output: bool = False) -> dict[str, Any]:
         "progress": {"percent": execution.percent, "total": execution.total_runs, "open": execution.open_runs}
         | {name: getattr(execution, f"{name}_runs") for name in COUNTED},
         "steps": [_step_run(run, output=output) for run in step_runs(execution)],
+    }
+
+
+def _cancel(execution: Execution) -> dict[str, Any] | None:
+    if execution.cancel_requested_at is None:
+        return None
+    return {
+        "at": _moment(execution.cancel_requested_at),
+        "kind": execution.cancel_kind,
+        "reason": execution.cancel_reason,
+        "by": execution.cancel_actor,
     }
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from executions.budget import budget_of
+from executions.cancel_words import cancel_words
 from executions.cli.describing import output_of, step_runs
 from executions.cli.plain import one_line, plain
 from executions.models import Execution, StepRun
@@ -67,6 +68,7 @@ def _facts(execution: Execution) -> list[tuple[str, str]]:
     facts = [
         ("id", str(execution.pk)),
         ("reason", one_line(execution.status_reason, 500)),
+        ("cancel", one_line(cancel_words(execution), 500)),
         ("requested by", f"{execution.requested_by.get_username()} for {execution.tenant.slug}"),
         (
             "runs as",

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 IDLE_WAKE_MS = 500  # how soon an idle thread notices that it is to stop
 RESTART_DELAY_S = 0.5  # before a consumer tries the broker again; Dramatiq's own 3 s leave a long gap
 HAND_OVER_S = 10.0  # for steps that outlived the drain to be let go of
+HURRIED_S = 5.0  # the same after a second signal; within what the supervisor then allows
 CLOSE_S = 2.0  # for wake-ups and acks on their way
 SIGN_OFF_S = 3.0
 LOOK_AGAIN_S = 0.1
@@ -72,12 +73,16 @@ class Crew:
         return "" if HOLDINGS.healthy() else "the lease heartbeat has stopped or the database is away"
 
     def drain(self, patience_s: float, hurry: Callable[[float], bool]) -> bool:
-        """Take nothing more and let running steps end; after `patience_s` seconds make them let go.
+        """Take nothing more, let go of commands and scripts at once, and let other steps end.
+
+        Commands and scripts go on by themselves and another worker follows them. The others get `patience_s`
+        seconds and are then made to let go: what that means says their effect class, and it is recorded.
 
         Args:
-          hurry: Called again and again with how many seconds to wait; true ends the draining at once.
+          hurry: Called again and again with how many seconds to wait; true ends the patience. What runs is
+            then let go of within some seconds, and its outcome recorded all the same.
 
-        Returns: whether nothing was left running.
+        Returns: whether nothing was left running, and nobody was in a hurry.
         """
         HOLDINGS.draining = True
         for worker in self._workers:
@@ -85,15 +90,14 @@ class Crew:
                 consumer.pause()  # it closes its connection, so that the broker gives what was prefetched to others
             for thread in worker.workers:
                 thread.stop()
-        clean, hurried = self._wait(patience_s, hurry, lambda: None)
-        if not clean and not hurried:
-            logger.warning("steps still run after %g s; they are handed over", patience_s)
-            clean, hurried = self._wait(HAND_OVER_S, hurry, _let_go)
+        clean, hurried = self._wait(patience_s, hurry, _hand_over)
         if not clean:
-            _let_go()
+            logger.warning("steps still run and must let go now", extra={"hurried": hurried})
+            clean, _ = self._wait(HURRIED_S if hurried else HAND_OVER_S, _asked_enough(hurry), _let_go)
+        if not clean:
             logger.error("%s step runs were still running at the end", HOLDINGS.running)
         self._close(patience_s=0.0 if hurried else CLOSE_S)
-        return clean
+        return clean and not hurried
 
     def _wait(
         self, patience_s: float, hurry: Callable[[float], bool], meanwhile: Callable[[], None]
@@ -121,6 +125,20 @@ class Crew:
         signing_off = threading.Thread(target=HOLDINGS.stop, name="signing off", daemon=True)
         signing_off.start()  # the database may be away, and that must not keep the process
         signing_off.join(SIGN_OFF_S)
+
+
+def _hand_over() -> None:
+    HOLDINGS.hand_over_what_survives("the worker process is stopping")
+
+
+def _asked_enough(hurry: Callable[[float], bool]) -> Callable[[float], bool]:
+    """Wait as `hurry` does, but let no further signal cut short what is bounded anyway."""
+
+    def wait(seconds: float) -> bool:
+        hurry(seconds)
+        return False
+
+    return wait
 
 
 def _let_go() -> None:

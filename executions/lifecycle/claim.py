@@ -58,7 +58,8 @@ SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, 
        s.timeout_s, s.retries, s.max_parallel, s.successors, s.survives_worker,
        e.requested_by_id, e.environment, e.changes_assets, e.policy, e.step_limit_s, e.lease_limit_s,
        e.approval_level, e.approval_hash, e.trace_id, e.fail_when_busy,
-       e.cancel_requested_at IS NOT NULL AS cancel_requested, e.cancel_kind, e.targets_checked,
+       e.cancel_requested_at IS NOT NULL AS cancel_requested, e.cancel_kind, e.cancel_actor, e.cancel_reason,
+       e.targets_checked,
        coalesce(extract(epoch FROM coalesce(b.deadline_at, e.deadline_at) - statement_timestamp()),
                 e.limit_s - e.spent_s)::float AS left_s,
        a.name AS asset_name, a.connection, a.address, a.port, a.username, a.host_keys, a.credentials,
@@ -132,6 +133,8 @@ class ClaimedStep:
     fail_when_busy: bool
     cancel_requested: bool
     cancel_kind: str
+    cancel_actor: str
+    cancel_reason: str
     targets_checked: bool
     left_s: float
     asset_name: str | None

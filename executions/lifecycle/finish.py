@@ -1,5 +1,6 @@
 """Record how an attempt ended, through the claim that it began with or not at all."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
 
@@ -43,15 +44,19 @@ WITH done AS (
 ), history AS (
     INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status,
                             actor_kind, actor, trace_id, data)
-    SELECT tenant_id, execution_id, id, 'step.' || %(status)s, 'running', %(status)s, 'worker', %(worker)s,
-           %(trace)s, jsonb_build_object('attempt', %(attempt)s::int, 'category', %(category)s::text)
+    SELECT done.tenant_id, done.execution_id, done.id, 'step.' || %(status)s, 'running', %(status)s, 'worker',
+           %(worker)s, %(trace)s,
+           jsonb_build_object('attempt', %(attempt)s::int, 'category', %(category)s::text) || %(stopped)s::jsonb
+               || CASE WHEN %(cancelled)s = 0 THEN '{}'::jsonb
+                  ELSE opsc_why(cancel_requested_at, cancel_kind, cancel_reason, cancel_actor) END
                || CASE WHEN %(status)s = 'timed_out'
                        THEN jsonb_build_object('policy', %(policy)s::text, 'detail', left(%(detail)s, 500))
                        ELSE '{}'::jsonb END
-    FROM done
+    FROM done CROSS JOIN counted
     UNION ALL
     SELECT tenant_id, id, NULL, 'execution.' || status, 'running', status, 'worker', %(worker)s, trace_id,
-           CASE WHEN status = 'timed_out' THEN jsonb_build_object('policy', policy, 'limit_s', limit_s,
+           opsc_why(cancel_requested_at, cancel_kind, cancel_reason, cancel_actor)
+           || CASE WHEN status = 'timed_out' THEN jsonb_build_object('policy', policy, 'limit_s', limit_s,
                 'spent_s', round(spent_s::numeric, 3), 'reason', status_reason) ELSE '{}'::jsonb END
     FROM counted WHERE finished_at IS NOT NULL
 )
@@ -122,6 +127,13 @@ def _consequences(step: ClaimedStep, row: Row) -> list[Ready]:
     return []
 
 
+def _stopped(outcome: Outcome) -> dict[str, str]:
+    """Why and by whom it was stopped, for its event; nothing when it came to its own end."""
+    if outcome.stopped_for is None or outcome.status is OutcomeStatus.SUCCEEDED:
+        return {}
+    return {"kind": outcome.stopped_for.value, "reason": outcome.detail[:500]}
+
+
 def _parameters(step: ClaimedStep, outcome: Outcome, *, worker: str, aborts: bool) -> dict[str, Any]:
     status = str(outcome.status)
     return {
@@ -133,6 +145,7 @@ def _parameters(step: ClaimedStep, outcome: Outcome, *, worker: str, aborts: boo
         "detail": outcome.detail,
         "summary": outcome.summary,
         "stop_confirmed": outcome.stop_confirmed,
+        "stopped": json.dumps(_stopped(outcome)),
         "aborts": aborts,
         "reason": f"{step.step_name or step.key}: {outcome.detail}" if aborts else "",
         "policy": step.policy,

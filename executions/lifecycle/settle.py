@@ -86,8 +86,12 @@ WITH waiting AS (
     FROM waiting w WHERE r.id = w.id
     RETURNING r.id, r.tenant_id, r.execution_id, r.step_id, w.status AS was
 ), history AS (
-    INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, data)
-    SELECT tenant_id, execution_id, id, 'step.' || %(status)s, was, %(status)s, 'system', '{}'::jsonb FROM stopped
+    INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
+                            data)
+    SELECT s.tenant_id, s.execution_id, s.id, 'step.' || %(status)s, s.was, %(status)s,
+           coalesce(nullif(e.cancel_actor_kind, ''), 'system'), e.cancel_actor,
+           opsc_why(cancel_requested_at, cancel_kind, cancel_reason, cancel_actor)
+    FROM stopped s JOIN opsc_execution e ON e.id = s.execution_id
 )
 SELECT id, step_id FROM stopped
 """
@@ -111,9 +115,11 @@ WITH per_step AS (
     FROM opsc_execution was WHERE e.id = %(execution)s AND was.id = e.id
     RETURNING e.*, was.status AS was
 ), history AS (
-    INSERT INTO opsc_event (tenant_id, execution_id, type, from_status, to_status, actor_kind, trace_id, data)
-    SELECT tenant_id, id, 'execution.' || status, was, status, 'system', trace_id,
-           CASE WHEN status = 'timed_out' THEN jsonb_build_object('policy', policy, 'limit_s', limit_s,
+    INSERT INTO opsc_event (tenant_id, execution_id, type, from_status, to_status, actor_kind, actor, trace_id,
+                            data)
+    SELECT tenant_id, id, 'execution.' || status, was, status, coalesce(nullif(cancel_actor_kind, ''), 'system'),
+           cancel_actor, trace_id, opsc_why(cancel_requested_at, cancel_kind, cancel_reason, cancel_actor)
+           || CASE WHEN status = 'timed_out' THEN jsonb_build_object('policy', policy, 'limit_s', limit_s,
                 'spent_s', round(spent_s::numeric, 3), 'reason', status_reason) ELSE '{}'::jsonb END
     FROM counted WHERE finished_at IS NOT NULL AND was <> status
 )

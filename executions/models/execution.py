@@ -28,7 +28,7 @@ class Execution(models.Model):
     """One run of one frozen plan for one tenant, requested by one actor.
 
     `plan` is the canonical JSON that was approved and runs. The counters are kept by `lifecycle`, so that
-    progress needs no counting. `aborted` is set once a failure ends the plan.
+    progress needs no counting. `aborted` is set once a failure ends the plan. `cancel_kind` is a CancelReason.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -78,6 +78,8 @@ class Execution(models.Model):
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_kind = models.CharField(max_length=20, blank=True, db_default="")
     cancel_reason = models.CharField(max_length=300, blank=True, db_default="")
+    cancel_actor = models.CharField(max_length=150, blank=True, db_default="")
+    cancel_actor_kind = models.CharField(max_length=10, blank=True, db_default="")
     trace_id = models.CharField(max_length=32)
     created_at = models.DateTimeField(db_default=Now())
     queued_at = models.DateTimeField(null=True)

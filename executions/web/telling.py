@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from django.utils import timezone
 
+from executions.cancel_words import cancel_words
 from executions.models import Approval, Execution
 from executions.states import ExecutionStatus
 
@@ -16,7 +17,7 @@ def sentence(execution: Execution, approval: Approval | None) -> str:
     over = f"{execution.total_runs - execution.open_runs} of {execution.total_runs} step runs are over"
     reason = execution.status_reason.rstrip(".")
     if execution.cancel_requested_at and not execution.is_terminal:
-        return f"Cancel was asked ({execution.cancel_reason}); what still runs is being ended."
+        return f"{cancel_words(execution)}; what still runs is being ended."
     if execution.status == _S.PENDING_APPROVAL:
         return _waiting_for_approval(execution, approval)
     if execution.status == _S.NEEDS_ATTENTION:
@@ -27,6 +28,8 @@ def sentence(execution: Execution, approval: Approval | None) -> str:
         return "Waits for a worker to take its first step."
     if execution.status == _S.SUCCEEDED:
         return "Every step run is over and none failed."
+    if execution.cancel_requested_at and execution.status in (_S.CANCELLED, _S.TIMED_OUT):
+        return f"{cancel_words(execution)}."
     return f"{reason}." if reason else f"{_counts(execution)}."
 
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from safety.cancellation import CancelToken
 from safety.choices import ActionClass, Effect
 from safety.context import LeaseLost, Limits, Outcome, OutcomeStatus, StepContext
 from safety.masking import MASK, Masker, MaskingError, live
@@ -20,6 +21,9 @@ class Anything:
 
     def begin(self) -> bool:
         return True
+
+    def watch(self, token: CancelToken) -> Callable[[], None]:
+        return lambda: None
 
     def objection(self) -> str:
         return ""
@@ -46,6 +50,7 @@ def new_step() -> StepContext:
         credentials={},
         effects=Anything(),
         approval=Anything(),
+        wishes=Anything(),
     )
 
 

@@ -1,11 +1,13 @@
 """Promises about the innermost guard: values exist while the connector runs, and only then."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from safety.cancellation import CancelToken
 from safety.choices import ActionClass, Effect
 from safety.context import Limits, Outcome, OutcomeStatus, StepContext
 from safety.masking import MASK, Masker
@@ -20,6 +22,9 @@ class Anything:
 
     def begin(self) -> bool:
         return True
+
+    def watch(self, token: CancelToken) -> Callable[[], None]:
+        return lambda: None
 
     def objection(self) -> str:
         return ""
@@ -51,6 +56,7 @@ def step(settings: Any, tmp_path: Path) -> StepContext:
         credentials={"password": {"secret": "file:password"}},
         effects=Anything(),
         approval=Anything(),
+        wishes=Anything(),
         masker=Masker(),
     )
 

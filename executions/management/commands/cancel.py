@@ -23,11 +23,15 @@ class Command(OpsCommand):
         super().add_arguments(parser)
         parser.add_argument("id", metavar="ID", help="the execution's id, or the first 4 or more characters")
         parser.add_argument("--reason", required=True, help="kept in its history")
+        parser.add_argument(
+            "--duplicate-of", metavar="ID", help="the execution that does the same and goes on"
+        )
 
     def act(self, options: dict[str, Any]) -> int:
         user = acting_user(options["user"])
         execution = find_execution(options["id"], user)
-        status = request_cancel(execution.pk, user=user, reason=options["reason"])
+        other = options["duplicate_of"] and find_execution(options["duplicate_of"], user).pk
+        status = request_cancel(execution.pk, user=user, reason=options["reason"], duplicate_of=other or None)
         dispatch.flush()
         if self.wants_json:
             self.print_json({"id": execution.pk, "status": status})

@@ -1,0 +1,72 @@
+"""Races in many rounds on the real database, and whether what they left fits together."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import connections
+
+from executions.states import TERMINAL_EXECUTION, TERMINAL_STEP
+from safety.sql import fetch
+
+ROUND_S = 60.0
+
+_AT_ODDS = """
+SELECT e.id, e.status FROM opsc_execution e
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE NOT r.status = ANY(%(terminal)s)) AS open,
+           count(*) FILTER (WHERE r.status = 'succeeded') AS succeeded,
+           count(*) FILTER (WHERE r.status = 'failed') AS failed,
+           count(*) FILTER (WHERE r.status = 'timed_out') AS timed_out,
+           count(*) FILTER (WHERE r.status = 'cancelled') AS cancelled,
+           count(*) FILTER (WHERE r.status = 'skipped') AS skipped, count(*) AS total
+    FROM opsc_step_run r WHERE r.execution_id = e.id) seen
+WHERE (e.open_runs, e.succeeded_runs, e.failed_runs, e.timed_out_runs, e.cancelled_runs, e.skipped_runs, e.total_runs)
+   IS DISTINCT FROM (seen.open, seen.succeeded, seen.failed, seen.timed_out, seen.cancelled, seen.skipped, seen.total)
+"""
+
+_ENDINGS = """
+SELECT coalesce(step_run_id, execution_id) AS id, count(*) AS times, min(to_status) AS said
+FROM opsc_event WHERE to_status = ANY(%(terminal)s) AND (step_run_id IS NULL) = %(whole)s
+GROUP BY 1 HAVING count(*) <> 1
+"""
+
+_UNTOLD = """
+SELECT r.id FROM opsc_step_run r
+WHERE r.status = ANY(%(terminal)s) AND NOT EXISTS (
+    SELECT FROM opsc_event v WHERE v.step_run_id = r.id AND v.to_status = r.status)
+"""
+
+
+def race(things: Sequence[Any], *actions: Callable[[Any], Any]) -> list[tuple[Any, ...]]:
+    """For each thing, all actions begin at one moment; what each returned or raised, round by round."""
+    gate = threading.Barrier(len(actions), timeout=ROUND_S)
+    results: list[list[Any]] = [[] for _ in actions]
+
+    def body(number: int) -> None:
+        try:
+            for thing in things:
+                gate.wait()
+                try:
+                    results[number].append(actions[number](thing))
+                except Exception as error:  # noqa: BLE001  the caller looks at it
+                    results[number].append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=body, args=(number,)) for number in range(len(actions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(len(each) == len(things) for each in results), "a round was not finished"
+    return list(zip(*results, strict=True))
+
+
+def assert_that_everything_fits() -> None:
+    """Counters are those of the step runs, and each end is told once."""
+    terminal = sorted(TERMINAL_STEP)
+    assert fetch(_AT_ODDS, {"terminal": terminal}) == []
+    assert fetch(_ENDINGS, {"terminal": sorted(TERMINAL_EXECUTION), "whole": True}) == []
+    assert fetch(_ENDINGS, {"terminal": terminal, "whole": False}) == []
+    assert fetch(_UNTOLD, {"terminal": terminal}) == []
