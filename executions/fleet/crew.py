@@ -82,7 +82,7 @@ class Crew:
           hurry: Called again and again with how many seconds to wait; true ends the patience. What runs is
             then let go of within some seconds, and its outcome recorded all the same.
 
-        Returns: whether nothing was left running, and nobody was in a hurry.
+        Returns: whether nothing was left running.
         """
         HOLDINGS.draining = True
         for worker in self._workers:
@@ -97,7 +97,7 @@ class Crew:
         if not clean:
             logger.error("%s step runs were still running at the end", HOLDINGS.running)
         self._close(patience_s=0.0 if hurried else CLOSE_S)
-        return clean and not hurried
+        return clean
 
     def _wait(
         self, patience_s: float, hurry: Callable[[float], bool], meanwhile: Callable[[], None]

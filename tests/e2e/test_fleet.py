@@ -15,7 +15,7 @@ from opsconductor.embedded.processes import command_line
 from tests.fleet import Fleet
 from tests.services.processes import Owned, free_port
 from tests.services.rabbitmq import Vhost
-from tests.world import World, output_of, runs_of, script, status_of, until
+from tests.world import World, until
 
 
 @pytest.fixture
@@ -92,64 +92,6 @@ def test_no_worker_outlives_a_supervisor_that_was_killed(start_fleet: Callable[[
     os.kill(fleet.pid, signal.SIGKILL)
     until(lambda: not any(alive(pid) for pid in pids), timeout_s=15)
     assert set(Worker.objects.values_list("state", flat=True)) == {"stopped"}
-
-
-def test_a_draining_worker_ends_the_step_that_it_runs_and_takes_no_other(
-    programs: Fleet, world: World, tmp_path: Path
-) -> None:
-    world.here()
-    begun, go_on = tmp_path / "begun", tmp_path / "go on"
-    text = f"touch '{begun}'; until [ -e '{go_on}' ]; do sleep 0.05; done; echo done"
-    done = world.submit(script(text, "a"), script("echo next", "b"), targets=["here"])
-    programs.add("scheduler")
-    worker = programs.add_worker(threads=2)
-    until(begun.exists)
-    worker.process.send_signal(signal.SIGTERM)
-    until(lambda: Worker.objects.get().state == "draining")
-    go_on.touch()
-
-    assert worker.process.wait(20) == 0, programs.logs()
-    first, second = runs_of(done.execution_id)
-    assert (first.status, output_of(first)) == ("succeeded", "done\n")
-    assert second.status == "ready"
-    programs.add_worker(threads=2)
-    until(lambda: status_of(done.execution_id) == "succeeded")
-
-
-def test_a_step_that_outlasts_the_drain_is_handed_over_with_its_output(
-    programs: Fleet, world: World, tmp_path: Path
-) -> None:
-    world.here()
-    begun, go_on, times = tmp_path / "begun", tmp_path / "go on", tmp_path / "times"
-    text = f"echo once >> '{times}'; touch '{begun}'; echo before; "
-    text += f"until [ -e '{go_on}' ]; do sleep 0.05; done; echo after"
-    done = world.submit(script(text, timeout=60), targets=["here"])
-    programs.env["OPSC_DRAIN_S"] = "0.2"
-    programs.add("scheduler")
-    worker = programs.add_worker(threads=2)
-    until(begun.exists)
-    worker.process.send_signal(signal.SIGTERM)
-    assert worker.process.wait(20) == 0, programs.logs()
-
-    programs.add_worker(threads=2)
-    go_on.touch()
-    until(lambda: status_of(done.execution_id) == "succeeded")
-    assert output_of(runs_of(done.execution_id)[0]) == "before\nafter\n"
-    assert times.read_text() == "once\n"
-
-
-def test_a_second_signal_does_not_wait(programs: Fleet, world: World, tmp_path: Path) -> None:
-    world.here()
-    begun = tmp_path / "begun"
-    world.submit(script(f"touch '{begun}'; sleep 30"), targets=["here"])
-    programs.env["OPSC_DRAIN_S"] = "60"
-    programs.add("scheduler")
-    worker = programs.add_worker(threads=1)
-    until(begun.exists)
-    worker.process.send_signal(signal.SIGTERM)
-    until(lambda: Worker.objects.get().state == "draining")
-    worker.process.send_signal(signal.SIGTERM)
-    assert worker.process.wait(8) == 1
 
 
 def test_a_worker_without_its_database_says_so_and_ends(programs: Fleet) -> None:
