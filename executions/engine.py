@@ -114,7 +114,7 @@ def _context(step: ClaimedStep) -> RunningStep:
             lease_s=step.lease_limit_s,
         ),
         resume=step.resume,
-        arguments={"with": step.spec["with"], "verify": step.spec.get("verify")},
+        arguments={part: step.spec.get(part) for part in ("with", "verify", "on_cancel")},
         credentials=step.credentials or {},
         effects=StepEffects(step, cancel),
         approval=StepApproval(step),

@@ -48,6 +48,13 @@ class Holding:
     survives_worker: bool
     wish: Wish | None = None
     watcher: CancelToken | None = None
+    cleaning: CancelToken | None = None
+
+    def end(self, reason: CancelReason, detail: str) -> None:
+        """Stop the step, and its clean-up where that is under way."""
+        self.cancel.cancel(reason, detail)
+        if self.cleaning is not None:
+            self.cleaning.cancel(reason, detail)
 
 
 class Holdings:
@@ -136,10 +143,23 @@ class Holdings:
             if holding.survives_worker:
                 holding.cancel.cancel(CancelReason.SHUTDOWN, detail)
 
+    @contextmanager
+    def cleaning(self, token: int, cancel: CancelToken) -> Iterator[None]:
+        """While the body cleans up after the step run held by this fencing token, what ends that ends it too."""
+        with self._guard:
+            holding = self._held.get(token)
+        if holding is not None:
+            holding.cleaning = cancel
+        try:
+            yield
+        finally:
+            if holding is not None:
+                holding.cleaning = None
+
     def cancel_all(self, reason: CancelReason, detail: str) -> None:
         """Stop, or let go of, everything this process runs."""
         for holding in self._snapshot():
-            holding.cancel.cancel(reason, detail)
+            holding.end(reason, detail)
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait for the last held step run to end; whether it did."""
@@ -191,14 +211,14 @@ class Holdings:
                 if answer.wish is not None:
                     self._tell(holding, answer.wish)
             elif holding.token in self._held:
-                holding.cancel.cancel(CancelReason.LEASE_LOST, "the database gave the lease to somebody else")
+                holding.end(CancelReason.LEASE_LOST, "the database gave the lease to somebody else")
 
     def _watch_trust(self) -> None:
         while not self._stop.is_set():
             now = time.monotonic()
             for holding in self._snapshot():
                 if now >= holding.trusted_until:
-                    holding.cancel.cancel(CancelReason.LEASE_LOST, "the lease could not be renewed in time")
+                    holding.end(CancelReason.LEASE_LOST, "the lease could not be renewed in time")
             self._stop.wait(min(0.5, settings.OPSC["LEASE_TTL_S"] / 20))
 
 

@@ -52,8 +52,9 @@ class OutputStore:
     """An OutputSink that masks and stores; a re-attached attempt goes on where the stored output ends."""
 
     def __init__(self, step: ClaimedStep, masker: Masker) -> None:
-        self._step = step
+        self._step, self._masker = step, masker
         self._streams = {name: _Stream(masker.stream()) for name in ("stdout", "stderr")}
+        self._reached: dict[str, int] = {}  # where the step's own output ended, once a section has begun
         self._sequence = 0
         self._stored = 0
         self._full = False
@@ -88,6 +89,16 @@ class OutputStore:
                 self._withhold(name)
                 return
             self._store(name, text)
+
+    def begin_section(self, title: str) -> None:
+        """What follows is said by something else, which counts its output from 0; call it after `close`.
+
+        Whoever re-attaches to the step itself still begins where the step's own output ended.
+        """
+        self._reached = {name: stream.raw_end for name, stream in self._streams.items()}
+        line_begins = self._tail["stdout"].endswith("\n") or not self._tail["stdout"]
+        self._store("stdout", ("" if line_begins else "\n") + f"[{title}]\n")
+        self._streams = {name: _Stream(self._masker.stream()) for name in self._streams}
 
     def tail(self, stream: str = "stdout") -> str:
         """The end of the masked output, for `expect`."""
@@ -125,7 +136,7 @@ class OutputStore:
                 "sequence": self._sequence,
                 "stream": stream,
                 "text": text,
-                "raw_end": self._streams[stream].raw_end,
+                "raw_end": self._reached.get(stream, self._streams[stream].raw_end),
             },
         )
 

@@ -9,6 +9,7 @@ from uuid import uuid5
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from executions import cleaning
 from executions.connectors.base import ConnectorError, Ended, NotStarted, OutcomeUnknown, Result, Target, Work
 from executions.connectors.registry import connector_for
 from executions.expectations import unmet
@@ -69,6 +70,7 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
     except OutcomeUnknown as error:
         context.reached = True
         sink.close()
+        cleaning.not_reached(context, step, str(error))
         return _unknown(context, step, error.category, str(error), sink)
     sink.close()
     return _judge(context, step, result, sink)
@@ -159,6 +161,7 @@ def _stopped(context: StepContext, step: ClaimedStep, result: Result, sink: Outp
         raise LeaseLost(context.cancel.detail)
     if reason is not None and reason.hands_over:
         return _unknown(context, step, "shutdown", result.detail or "the worker was stopped", sink)
+    cleaning.clean_up(context, step, result, _work(step, context), sink)
     status, category = _ending(reason)
     wished = status is OutcomeStatus.CANCELLED
     if not wished and not result.stop_confirmed and step.effect in (Effect.UNSAFE, Effect.CHECKABLE):

@@ -80,6 +80,8 @@ def _step_run(run: StepRun, *, output: bool) -> dict[str, Any]:
         "detail": run.detail,
         "waiting_for": run.waiting_for,
         "stop_confirmed": run.stop_confirmed,
+        "cleaned_up": run.cleaned_up,
+        "cleanup_detail": run.cleanup_detail,
         "started_at": _moment(run.started_at),
         "finished_at": _moment(run.finished_at),
         "elapsed_s": _seconds(run),

@@ -111,6 +111,7 @@ def _says(run: StepRun) -> str:
     if run.waiting_for and run.status in (StepStatus.READY, StepStatus.RETRYING):
         return f"waiting for {run.waiting_for}"
     if run.status != StepStatus.SUCCEEDED and run.detail:
-        return run.detail
+        cleaned = "" if run.cleaned_up is not False else f"clean-up failed: {run.cleanup_detail}; "
+        return cleaned + run.detail
     lines = plain(run.summary).strip().splitlines()
     return lines[-1] if lines else run.detail

@@ -63,13 +63,14 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What is known for certain about the end of the work."""
+    """What is known for certain about the end of the work; `began` is false when nothing was started."""
 
     ended: Ended
     exit_code: int | None = None
     status_code: int | None = None  # HTTP
     detail: str = ""
     stop_confirmed: bool | None = None
+    began: bool = True
 
 
 class Connector(Protocol):

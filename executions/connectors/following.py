@@ -116,7 +116,7 @@ class Following:
             return Result(ended=Ended.DETACHED, detail=f"let go: {reason}")
         if not self._maybe_started:
             detail = f"nothing was started; {self._broken}" if self._broken else "nothing was started"
-            return Result(ended=Ended.STOPPED, stop_confirmed=True, detail=detail)
+            return Result(ended=Ended.STOPPED, stop_confirmed=True, detail=detail, began=False)
         if self._broken and reason in (None, CancelReason.TIMEOUT):
             raise OutcomeUnknown(
                 f"not reached again before the deadline: {self._broken}", category="unreachable"
@@ -139,7 +139,7 @@ class Following:
 
     def _stopped(self, answer: StopAnswer) -> Result:
         if answer.stop is Stop.NEVER_STARTED:
-            return Result(ended=Ended.STOPPED, stop_confirmed=True, detail="it had not started")
+            return Result(ended=Ended.STOPPED, stop_confirmed=True, detail="it had not started", began=False)
         glance = self._drain()
         if answer.stop is Stop.FINISHED:
             return _finished(glance)

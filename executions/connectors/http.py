@@ -143,7 +143,7 @@ def _never_sent(work: Work, lacks: str = "") -> Result:
     if reason is not None and reason.hands_over:
         return Result(ended=Ended.DETACHED, detail=f"let go before anything was sent: {reason}")
     detail = f"nothing was sent: {lacks}" if lacks else "nothing was sent"
-    return Result(ended=Ended.STOPPED, stop_confirmed=True, detail=detail)
+    return Result(ended=Ended.STOPPED, stop_confirmed=True, detail=detail, began=False)
 
 
 def _over(work: Work) -> bool:

@@ -1,6 +1,7 @@
 """The only writer of a status: every change is conditional on the state it starts from, and leaves an event."""
 
 from executions.lifecycle.claim import ClaimedStep, claim_from, claim_of, claim_one
+from executions.lifecycle.cleaned import record_clean_up
 from executions.lifecycle.clock import turn_clocks, work_goes_on
 from executions.lifecycle.errors import LifecycleError, StaleTransition
 from executions.lifecycle.finish import Finished, finish
@@ -35,6 +36,7 @@ __all__ = [
     "interrupt",
     "move",
     "record",
+    "record_clean_up",
     "release_and_wake",
     "retry_later",
     "settle",

@@ -30,7 +30,8 @@ class StepRun(models.Model):
 
     `resume`: the next holder re-attaches to this attempt instead of starting another. `verify_first`: it asks
     the step's probe whether the effect happened. `begun_by`: the worker that began this attempt. `effect_at`:
-    when this attempt's effect was about to begin.
+    when this attempt's effect was about to begin. `cleaned_up`: how its `on_cancel` ended, none where nothing was
+    to be cleaned up.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -66,6 +67,8 @@ class StepRun(models.Model):
     detail = models.CharField(max_length=2000, blank=True, db_default="")
     summary = models.TextField(blank=True, db_default="")
     stop_confirmed = models.BooleanField(null=True)
+    cleaned_up = models.BooleanField(null=True)
+    cleanup_detail = models.CharField(max_length=500, blank=True, db_default="")
 
     objects = StepRunQuerySet.as_manager()
 

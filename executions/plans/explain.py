@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 
 from executions.plans.errors import MOST_REPORTED, PlanProblem, place, shown
 from executions.plans.fields import MOST_SECONDS, is_reference
-from executions.plans.schema import PROBE_KINDS, STEP_KINDS, SUPPORTED_VERSIONS
+from executions.plans.schema import PARTS_BY_KIND, STEP_KINDS, SUPPORTED_VERSIONS
 
 SECONDS_FIELDS = {"timeout": "timeout.range", "estimate": "estimate.range", "seconds": "param.range"}
 SECONDS_HINT = f"allowed: more than 0 and at most {MOST_SECONDS} s"
@@ -73,7 +73,7 @@ def unknown_kind(path: str, kind: object) -> PlanProblem:
 
 def _without_tags(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """Drop what pydantic adds to say which alternative it tried."""
-    if len(loc) > 1 and loc[0] == "verify" and loc[1] in PROBE_KINDS:
+    if len(loc) > 1 and loc[1] in PARTS_BY_KIND.get(str(loc[0]), ()):
         loc = (loc[0], *loc[2:])
     return tuple(part for part in loc if part != "[key]")
 
@@ -86,9 +86,11 @@ def _unknown_key(path: str, detail: ErrorDetails, model: type[BaseModel]) -> Pla
 
 
 def _known_keys(loc: Sequence[str | int], model: type[BaseModel]) -> list[str]:
+    kinds: Mapping[str, type[BaseModel]] = {}
     for part in loc:
-        if part in PROBE_KINDS and issubclass(model, BaseModel) and part not in _by_alias(model):
-            model = PROBE_KINDS[str(part)]
+        kinds = PARTS_BY_KIND.get(str(part), kinds)
+        if part in kinds and part not in _by_alias(model):
+            model = kinds[str(part)]
         elif (inner := _by_alias(model).get(str(part))) is not None and _is_model(inner):
             model = inner
     return list(_by_alias(model))

@@ -165,6 +165,9 @@ def _spec(document: Mapping[str, Any], step: Step) -> dict[str, Any]:
             "with": _filled(probe["with"], step.verify.with_),
             "expect": _filled(probe.get("expect", {}), step.verify.expect),
         }
+    if step.on_cancel is not None:
+        action = document["on_cancel"]
+        spec["on_cancel"] = {**action, "with": _filled(action["with"], step.on_cancel.with_)}
     return spec
 
 

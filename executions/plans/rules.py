@@ -19,6 +19,9 @@ def step_problems(step: Step, at: str, *, default_targets: bool) -> Iterator[Pla
     if step.verify is not None:
         yield from _argument_problems(step.verify.with_, f"{at}.verify.with")
         yield from _probe_problems(step, at)
+    if step.on_cancel is not None:
+        yield from _argument_problems(step.on_cancel.with_, f"{at}.on_cancel.with")
+        yield from _clean_up_problems(step, at)
 
 
 def selector_problems(targets: list[str], at: str) -> Iterator[PlanProblem]:
@@ -85,3 +88,21 @@ def _probe_problems(step: Step, at: str) -> Iterator[PlanProblem]:
     if isinstance(probe, HttpArguments) and probe.method not in risk.READ_METHODS:
         message = f"a probe only reads: {', '.join(sorted(risk.READ_METHODS))}"
         yield PlanProblem(f"{at}.verify.with.method", "verify.not_read", message)
+
+
+def _clean_up_problems(step: Step, at: str) -> Iterator[PlanProblem]:
+    """A clean-up acts, so its step is no read, and where it runs is where its step does."""
+    if step.on_cancel is None:
+        return
+    if risk.action_class(step) is ActionClass.READ:
+        message = "a step that only reads has nothing to clean up"
+        yield PlanProblem(
+            f"{at}.on_cancel",
+            "on_cancel.read",
+            message,
+            "declare action_class modify if it changes something",
+        )
+    has_target = step.kind in NEEDS_TARGET or step.target is not None or step.targets
+    if step.on_cancel.kind in NEEDS_TARGET and not has_target:
+        message = f"a {step.on_cancel.kind} needs a target, and this step has none"
+        yield PlanProblem(f"{at}.on_cancel.kind", "on_cancel.target", message, "name a target for the step")

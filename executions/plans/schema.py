@@ -117,6 +117,33 @@ class HttpProbe(Strict):
 Probe = Annotated[CommandProbe | ScriptProbe | HttpProbe, Field(discriminator="kind")]
 
 
+class CommandCleanUp(Strict):
+    """A command that puts the target in order after its step was stopped; `timeout` in seconds."""
+
+    kind: Literal["command"]
+    with_: CommandArguments = Field(alias="with")
+    timeout: Annotated[Seconds | None, Absent()] = None
+
+
+class ScriptCleanUp(Strict):
+    """A script that puts the target in order after its step was stopped; `timeout` in seconds."""
+
+    kind: Literal["script"]
+    with_: ScriptArguments = Field(alias="with")
+    timeout: Annotated[Seconds | None, Absent()] = None
+
+
+class HttpCleanUp(Strict):
+    """A request that puts things in order after its step was stopped; `timeout` in seconds."""
+
+    kind: Literal["http"]
+    with_: HttpArguments = Field(alias="with")
+    timeout: Annotated[Seconds | None, Absent()] = None
+
+
+CleanUp = Annotated[CommandCleanUp | ScriptCleanUp | HttpCleanUp, Field(discriminator="kind")]
+
+
 class StepBase(Strict):
     """What steps of every kind may say; times in seconds."""
 
@@ -130,6 +157,7 @@ class StepBase(Strict):
     retries: Annotated[int, Field(ge=0, le=20)] = 0
     effect: Annotated[EffectName | None, Absent()] = None
     verify: Annotated[Probe | None, Absent()] = None
+    on_cancel: Annotated[CleanUp | None, Absent()] = None
     on_failure: Literal["abort", "continue"] = "abort"
     max_parallel: Annotated[int | None, Field(ge=1, le=10_000), Absent()] = None
     estimate: Annotated[Seconds | None, Absent()] = None
@@ -173,7 +201,11 @@ STEP_KINDS: dict[str, type[Step]] = {
     "http": HttpStep,
     "wait": WaitStep,
 }
-PROBE_KINDS: dict[str, type[Strict]] = {"command": CommandProbe, "script": ScriptProbe, "http": HttpProbe}
+# Parts of a step that have a kind of their own.
+PARTS_BY_KIND: dict[str, dict[str, type[Strict]]] = {
+    "verify": {"command": CommandProbe, "script": ScriptProbe, "http": HttpProbe},
+    "on_cancel": {"command": CommandCleanUp, "script": ScriptCleanUp, "http": HttpCleanUp},
+}
 
 
 class PlanHeader(Strict):

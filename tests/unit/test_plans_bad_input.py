@@ -54,6 +54,15 @@ def test_a_misspelt_key_deep_in_a_probe_is_named():
     }
 
 
+def test_a_misspelt_key_in_a_clean_up_is_named():
+    on_cancel = {"kind": "script", "with": {"scrpt": "true", "script": "true"}, "time_out": 3}
+    found = problems(plan(command(on_cancel=on_cancel)))
+    assert {(p.path, p.hint) for p in found} == {
+        ("steps[0].on_cancel.with.scrpt", "did you mean script?"),
+        ("steps[0].on_cancel.time_out", "did you mean timeout?"),
+    }
+
+
 @pytest.mark.parametrize("version", [99, 0, "1", 1.0, True, None, [1]])
 def test_only_version_1_is_supported(version):
     problem = only(plan(wait(), version=version))

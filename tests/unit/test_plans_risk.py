@@ -41,6 +41,26 @@ def codes(*steps):
     return [problem.code for problem in caught.value.problems]
 
 
+def test_a_clean_up_acts_and_so_does_its_step():
+    clean_up = {"kind": "command", "with": {"argv": ["rm", "/tmp/half"]}}
+    assert codes(command(action_class="read", on_cancel=clean_up)) == ["on_cancel.read"]
+    assert codes(http("GET", on_cancel=clean_up)) == ["on_cancel.read", "on_cancel.target"]
+    assert codes(http("POST", on_cancel=clean_up)) == ["on_cancel.target"]
+    assert codes(wait(on_cancel=clean_up)) == ["on_cancel.read", "on_cancel.target"]
+    assert codes(command(on_cancel=clean_up | {"timeout": 0})) == ["timeout.range"]
+    twice = {"kind": "http", "with": {"url": "http://x/", "method": "POST", "body": "a", "json": 1}}
+    assert codes(command(on_cancel=twice)) == ["param.conflict"]
+    plan(http("POST", target="dev-1", on_cancel=clean_up), command(on_cancel=clean_up))
+
+
+def test_what_cleans_up_is_part_of_what_is_approved():
+    clean_up = {"kind": "command", "with": {"argv": ["rm", "/tmp/half"]}, "timeout": 5}
+    other = clean_up | {"timeout": 6}
+    plain, one, two = (frozen(command(**more)) for more in ({}, {"on_cancel": clean_up}, {"on_cancel": other}))
+    assert one.steps[0].spec["on_cancel"] == clean_up
+    assert len({each.approval_hash for each in (plain, one, two)}) == 3
+
+
 @pytest.mark.parametrize(
     ("step", "action", "effect"),
     [
