@@ -2,10 +2,16 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 from django.db import connections
+from django.db.models.base import ModelState
 
+from executions.lifecycle import ClaimedStep
+from executions.models import Execution, Step, StepRun
 from executions.states import TERMINAL_EXECUTION, TERMINAL_STEP
 from safety.sql import fetch
 
@@ -36,6 +42,41 @@ SELECT r.id FROM opsc_step_run r
 WHERE r.status = ANY(%(terminal)s) AND NOT EXISTS (
     SELECT FROM opsc_event v WHERE v.step_run_id = r.id AND v.to_status = r.status)
 """
+
+
+def copies_of(step: ClaimedStep, count: int) -> list[ClaimedStep]:
+    """So many executions like that of this claimed step run, each with its only step run claimed too."""
+    execution = Execution.objects.get(pk=step.execution_id)
+    executions = [_another(execution, pk=uuid4(), idempotency_key=uuid4().hex * 2) for _ in range(count)]
+    Execution.objects.bulk_create(executions)
+    plain = Step.objects.get(pk=step.step_id)
+    steps = Step.objects.bulk_create(_another(plain, pk=None, execution_id=each.pk) for each in executions)
+    run = StepRun.objects.get(pk=step.step_run_id)
+    runs = [
+        _another(
+            run, pk=uuid4(), execution_id=each.execution_id, step_id=each.pk, lease_token=step.token + number
+        )
+        for number, each in enumerate(steps, 1)
+    ]
+    StepRun.objects.bulk_create(runs)
+    return [
+        replace(
+            step,
+            step_run_id=run.pk,
+            execution_id=run.execution_id,
+            step_id=run.step_id,
+            token=run.lease_token,
+        )
+        for run in runs
+    ]
+
+
+def _another(row: Any, **different: Any) -> Any:
+    made = copy(row)
+    made._state = ModelState()
+    for name, value in different.items():
+        setattr(made, name, value)
+    return made
 
 
 def race(things: Sequence[Any], *actions: Callable[[Any], Any]) -> list[tuple[Any, ...]]:

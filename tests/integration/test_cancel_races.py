@@ -16,13 +16,13 @@ from executions.submission import Submitted, submit
 from safety.context import Outcome, OutcomeStatus
 from safety.models import AssetLease
 from tests.losing import LONG_AGO, claim
-from tests.racing import assert_that_everything_fits, race
+from tests.racing import assert_that_everything_fits, copies_of, race
 from tests.world import World, script, wait_step
 
 pytestmark = pytest.mark.usefixtures("working")
 
 ROUNDS = 1000
-FEW = 100
+FEW = 50
 DONE = Outcome(status=OutcomeStatus.SUCCEEDED)
 
 
@@ -36,11 +36,12 @@ def only(results: list[tuple[object, ...]], *expected: type[Exception]) -> None:
     assert raised <= set(expected)
 
 
+@pytest.mark.timeout(300)
 def test_cancel_and_finish_a_thousand_times_have_one_outcome_each(world: World) -> None:
-    steps = []
-    for _ in range(ROUNDS):
-        world.submit(wait_step())
-        steps.append(claim())
+    world.submit(wait_step())
+    first = claim()
+    steps = copies_of(first, ROUNDS)
+    lifecycle.finish(first, DONE, worker="w")
 
     def finish(step: ClaimedStep) -> str:
         return lifecycle.finish(step, DONE, worker="w").execution_status
@@ -51,7 +52,7 @@ def test_cancel_and_finish_a_thousand_times_have_one_outcome_each(world: World) 
     results = race(steps, finish, cancel)
     only(results, Conflict)
     # The process had ended when its end was recorded, so its own result stands; the wish came too late.
-    assert statuses() == {"succeeded": ROUNDS}
+    assert statuses() == {"succeeded": ROUNDS + 1}
     refused = sum(isinstance(cancelled, Conflict) for _, cancelled in results)
     assert Event.objects.filter(type="execution.cancel_requested").count() == ROUNDS - refused
     assert_that_everything_fits()

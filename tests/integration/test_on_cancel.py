@@ -66,7 +66,12 @@ def test_it_runs_on_the_target_once_the_step_is_dead_and_its_output_is_a_section
     cleaned = clean(f"[ -e {tmp_path}/begun ] && rm {tmp_path}/begun && echo tidied")
     submitted = cancelled_midway(world, tmp_path, cleaned)
     (run,) = runs_of(submitted.execution_id)
-    assert (run.status, run.stop_confirmed, run.cleaned_up, run.cleanup_detail) == ("cancelled", True, True, "")
+    assert (run.status, run.stop_confirmed, run.cleaned_up, run.cleanup_detail) == (
+        "cancelled",
+        True,
+        True,
+        "",
+    )
     assert output_of(run) == "half\n[clean-up (on_cancel)]\ntidied\n"
     assert not (tmp_path / "begun").exists()
     told = events_of(submitted.execution_id)

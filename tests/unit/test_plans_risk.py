@@ -56,7 +56,9 @@ def test_a_clean_up_acts_and_so_does_its_step():
 def test_what_cleans_up_is_part_of_what_is_approved():
     clean_up = {"kind": "command", "with": {"argv": ["rm", "/tmp/half"]}, "timeout": 5}
     other = clean_up | {"timeout": 6}
-    plain, one, two = (frozen(command(**more)) for more in ({}, {"on_cancel": clean_up}, {"on_cancel": other}))
+    plain, one, two = (
+        frozen(command(**more)) for more in ({}, {"on_cancel": clean_up}, {"on_cancel": other})
+    )
     assert one.steps[0].spec["on_cancel"] == clean_up
     assert len({each.approval_hash for each in (plain, one, two)}) == 3
 
