@@ -1,5 +1,6 @@
 """What the guards ask the domain: has this effect begun, and is this still what was approved?"""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import LiteralString
 from uuid import UUID
@@ -13,6 +14,8 @@ from safety.cancellation import CancelToken, Wish
 from safety.context import LeaseLost
 from safety.sql import fetch, fetch_one
 
+FRESH_S = 0.1  # a look at the record is not repeated within so many seconds
+
 # The intent: committed before the effect, only by the holder, and not after a cancel was asked.
 _BEGIN: LiteralString = """
 UPDATE opsc_step_run r SET effect_at = CASE WHEN r.effect_at IS NULL AND e.cancel_requested_at IS NULL
@@ -22,6 +25,11 @@ WHERE r.id = %(id)s AND r.status = 'running' AND r.lease_token = %(token)s AND w
   AND r.lease_expires_at > statement_timestamp() AND e.id = r.execution_id
 RETURNING was.effect_at IS NOT NULL AS had_begun, e.cancel_requested_at IS NOT NULL AS cancelling,
           e.cancel_kind, e.cancel_actor, e.cancel_reason
+"""
+
+_WISH: LiteralString = """
+SELECT cancel_kind, cancel_actor, cancel_reason FROM opsc_execution
+WHERE id = %(execution)s AND cancel_requested_at IS NOT NULL
 """
 
 _OURS: LiteralString = """
@@ -78,6 +86,7 @@ class StepWishes:
 
     def __init__(self, step: ClaimedStep) -> None:
         self._step = step
+        self._looked = time.monotonic()  # the claim did
 
     def watch(self, token: CancelToken) -> Callable[[], None]:
         """See CancelWatch."""
@@ -86,6 +95,16 @@ class StepWishes:
             wish = Wish.on_record(step.cancel_kind, step.cancel_actor, step.cancel_reason)
             token.cancel(wish.reason, wish.detail)
         return HOLDINGS.watch(step.token, token)
+
+    def look(self, token: CancelToken) -> None:
+        """See CancelWatch. A slow secret store or guard must not let a step begin after a cancel was accepted."""
+        if token.is_cancelled or time.monotonic() - self._looked < FRESH_S:
+            return
+        self._looked = time.monotonic()
+        row = fetch_one(_WISH, {"execution": self._step.execution_id})
+        if row is not None:
+            wish = Wish.on_record(row["cancel_kind"], row["cancel_actor"], row["cancel_reason"])
+            token.cancel(wish.reason, wish.detail)
 
 
 class StepApproval:

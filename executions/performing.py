@@ -41,6 +41,7 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
     """
     if context.masker is None or context.resolved_arguments is None:
         return Outcome(status=OutcomeStatus.FAILED, category="internal", detail="a guard is missing")
+    context.wishes.look(context.cancel)
     if context.cancel.is_cancelled and not context.resume:
         return never_began(context)
     if not step.asset_is_active:

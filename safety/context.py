@@ -88,6 +88,9 @@ class CancelWatch(Protocol):
     def watch(self, token: CancelToken) -> Callable[[], None]:
         """Cancel the token when somebody asks, now if somebody has; returns what ends the watching."""
 
+    def look(self, token: CancelToken) -> None:
+        """Ask the record itself, at the last moment before an effect, unless that was done just now."""
+
 
 class EffectLog(Protocol):
     """Where the worker writes down that an effect is about to happen, fenced by its lease."""
