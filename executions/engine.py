@@ -212,7 +212,11 @@ def _wait(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
 
 def may_retry(step: ClaimedStep, outcome: Outcome) -> bool:
     """Failures that never began are repeated up to the policy's limit; others as often as the step says."""
-    if step.attempt >= step.attempt_limit or outcome.is_refusal or outcome.stopped_for is CancelReason.RESOURCE_LIMIT:
+    if (
+        step.attempt >= step.attempt_limit
+        or outcome.is_refusal
+        or outcome.stopped_for is CancelReason.RESOURCE_LIMIT
+    ):
         return False
     return outcome.retryable or step.attempt <= step.retries
 
