@@ -12,7 +12,7 @@ $$
 
 
 class Migration(migrations.Migration):
-    dependencies = [("executions", "0003_touches")]
+    dependencies = [("executions", "0004_clock")]
 
     operations = [
         migrations.AddField(

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("executions", "0004_who_cancelled")]
+    dependencies = [("executions", "0005_who_cancelled")]
 
     operations = [
         migrations.AddField("steprun", "cleaned_up", models.BooleanField(null=True)),
