@@ -7,7 +7,7 @@ from functools import cached_property
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from executions.benchmark import deciding, latency, masking_speed, messaging, throughput
+from executions.benchmark import cancelling, deciding, latency, masking_speed, messaging, throughput
 from executions.benchmark.figures import Baseline, Figure, Wanted, percentile
 from executions.benchmark.operations import Operations
 from executions.benchmark.surroundings import PROCESSES, THREADS, Processes
@@ -38,6 +38,7 @@ class Suite:
             "single": self.single,
             "five": self.five,
             "latency": self.latency,
+            "cancel": self.cancel,
             "idempotency": self.idempotency,
             "leases": self.leases,
             "progress": self.progress,
@@ -133,6 +134,16 @@ class Suite:
                 wanted=None if limit is None else Wanted(limit=limit, at_most=True, of_ratio=True),
                 detail=f"{len(ours)} one after the other, 50 ms apart",
             )
+
+    def cancel(self) -> Iterator[Figure]:
+        _ = self._workers
+        yield Figure(
+            name=f"cancel of {cancelling.STEP_RUNS:,} step runs",
+            value=cancelling.seconds_to_cancel(self._tenant, self._user),
+            unit="s",
+            wanted=Wanted(limit=5, at_most=True),
+            detail=f"local commands on as many targets, {cancelling.RUNNING} running, to the recorded end",
+        )
 
     def idempotency(self) -> Iterator[Figure]:
         yield self._operation("idempotency checks", self._operations.idempotency_checks(), 1000)

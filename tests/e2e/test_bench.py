@@ -8,7 +8,7 @@ from tests.world import World
 
 
 def test_bench_measures_and_cleans_up(world: World, rabbitmq: Vhost) -> None:
-    names = ("masking", "single", "latency", "leases")
+    names = ("masking", "single", "latency", "cancel", "leases")
     only = [f"--only={name}" for name in names]
 
     answer = ended(
