@@ -95,6 +95,7 @@ def _context(step: ClaimedStep) -> RunningStep:
         claimed=step,
         tenant_id=step.tenant_id,
         tenant_slug=step.tenant_slug,
+        masking_version=step.masking_version,
         execution_id=step.execution_id,
         step_run_id=step.step_run_id,
         attempt=step.attempt,

@@ -122,8 +122,9 @@ class StepContext:
 
     token: fencing token of the claim; changes_assets: the sorted ids of every asset that the
     *execution* may change (empty for a pure read); arguments: the step's `with`, references unresolved;
-    credentials: references for signing in to the target; objection: why nobody may act on its asset for this
-    tenant, empty when somebody may.
+    credentials: references for signing in to the target; masking_version: that of the tenant's masking rules at
+    the claim, 0 when it can have none; objection: why nobody may act on its asset for this tenant, empty when
+    somebody may.
     """
 
     tenant_id: int
@@ -143,6 +144,7 @@ class StepContext:
     resume: bool
     arguments: Mapping[str, Any]
     credentials: Mapping[str, Any]
+    masking_version: int = 0
     effects: EffectLog
     approval: ApprovalGate
     wishes: CancelWatch

@@ -51,7 +51,8 @@ _TAKE: LiteralString = """
            jsonb_build_object('attempt', c.attempt, 'token', c.lease_token, 'resume', c.resume)
     FROM claimed c
 )
-SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, c.attempt, c.attempt_limit,
+SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, t.masking_version,
+       c.attempt, c.attempt_limit,
        c.lease_token AS token, c.resume, c.verify_first, c.begun_by, c.crashes,
        c.lock_wait_s, c.waited, c.queue, c.priority, c.asset_id,
        s.id AS step_id, s.key, s.name AS step_name, s.kind, s.spec, s.action_class, s.effect, s.on_failure,
@@ -87,8 +88,8 @@ class ClaimedStep:
     """A step run that this process may run, and all that running it needs.
 
     token: fencing token, required in every write. left_s: seconds to the execution's deadline.
-    targets_checked: whether the targets were compared with the approved ones.
-    waited: it comes from waiting for assets, so the execution's clock may stand still.
+    targets_checked: whether the targets were compared with the approved ones. masking_version: of the tenant's
+    masking rules. waited: it comes from waiting for assets, so the execution's clock may stand still.
     resume: re-attach to the attempt that the worker `begun_by` began.
     """
 
@@ -96,6 +97,7 @@ class ClaimedStep:
     execution_id: UUID
     tenant_id: int
     tenant_slug: str
+    masking_version: int
     attempt: int
     attempt_limit: int
     token: int

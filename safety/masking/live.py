@@ -2,24 +2,32 @@
 
 import threading
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from safety.masking.exact import ExactValues
-from safety.masking.masker import LARGE, Masker, decode, default_patterns, find_spans
+from safety.masking.masker import LARGE, Masker, built_in, decode, find_spans
+from safety.masking.rules import RuleSet
 from safety.masking.spans import MaskingError, Span, fails_closed, merge, replace
 
 # Exceptions are logged after their step is over; for this long its values are still masked.
 LINGER_S = 60.0
 
+
+class _Lingering(NamedTuple):
+    values: ExactValues
+    rules: tuple[RuleSet, ...]
+    until: float
+
+
 _NOTHING = ExactValues(frozenset())
 _guard = threading.Lock()
 _active: list[Masker] = []
-_lingering: dict[frozenset[bytes], tuple[ExactValues, float]] = {}
+_lingering: dict[tuple[frozenset[bytes], tuple[RuleSet, ...]], _Lingering] = {}
 _timer: threading.Timer | None = None
 
 
 def register(masker: Masker) -> None:
-    """Mask the values of `masker` in this process's logs, those added later too, until `retire`."""
+    """Mask the values and rules of `masker` in this process's logs, those added later too, until `retire`."""
     with _guard:
         _active.append(masker)
 
@@ -30,8 +38,9 @@ def retire(masker: Masker) -> None:
     with _guard:
         _active.remove(masker)
         values = masker.values if not masker.is_wiped else _NOTHING
-        if values.forms:
-            _lingering[values.forms] = (values, time.monotonic() + LINGER_S)
+        rules = masker.rules
+        if values.forms or rules:
+            _lingering[values.forms, rules] = _Lingering(values, rules, time.monotonic() + LINGER_S)
             if _timer is None:
                 _timer = _started_timer(LINGER_S)
     masker.wipe()
@@ -42,13 +51,13 @@ def forget_expired() -> None:
     global _timer
     with _guard:
         now = time.monotonic()
-        for forms in [forms for forms, (_, until) in _lingering.items() if until <= now]:
-            del _lingering[forms]
+        for key in [key for key, kept in _lingering.items() if kept.until <= now]:
+            del _lingering[key]
         _timer = _started_timer(LINGER_S / 4) if _lingering else None
 
 
 class _LiveMasker(Masker):
-    """Masks with the values of every step in this process instead of its own."""
+    """Masks with the values and rules of every step in this process instead of its own."""
 
     def raw(self, data: bytes) -> bytes:
         if len(data) > LARGE:
@@ -56,7 +65,12 @@ class _LiveMasker(Masker):
         return super().raw(data)
 
     def spans(self, data: bytes) -> list[Span]:
-        return find_spans(data, _known(), default_patterns())
+        with _guard:
+            ip_addresses = any(masker.masks_addresses for masker in _active)
+            rules = [rule for masker in _active for rule in masker.rules]
+            rules += [rule for kept in _lingering.values() for rule in kept.rules]
+        patterns = built_in(ip_addresses=ip_addresses)
+        return find_spans(data, _known(), patterns, list(dict.fromkeys(rules)))
 
 
 _live = _LiveMasker()
@@ -85,7 +99,7 @@ def mask_values(text: str) -> str:
 
 def _known() -> list[ExactValues]:
     with _guard:
-        return [masker.values for masker in _active] + [values for values, _ in _lingering.values()]
+        return [masker.values for masker in _active] + [kept.values for kept in _lingering.values()]
 
 
 def _started_timer(seconds: float) -> threading.Timer:

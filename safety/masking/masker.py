@@ -10,6 +10,7 @@ from safety.masking.encodings import COMFORTABLE, SHORTEST, forms_of
 from safety.masking.exact import ExactValues
 from safety.masking.keyblocks import key_blocks
 from safety.masking.patterns import IP_ADDRESSES, TABLE, PatternSet
+from safety.masking.rules import Rule, RuleSet
 from safety.masking.spans import MASK, MaskingError, Span, fails_closed, merge, replace
 from safety.secrets.values import SecretValue, is_reference
 
@@ -27,16 +28,19 @@ _NOTHING = ExactValues(frozenset())
 
 
 class Masker:
-    """Every secret of one step, and all patterns. Safe to use from several threads.
+    """Every secret of one step, all patterns, and a tenant's rules. Safe to use from several threads.
 
-    Values of 1 to 3 characters are not masked (they would hide ordinary text everywhere), those of 4 and 5
-    are; both leave a sentence in `warnings`. `hits` counts what was masked. Once wiped it refuses to mask.
+    Values of 1 to 3 characters are masked only where they stand alone, as written (anywhere else they would
+    hide ordinary text), those of 4 and 5 everywhere; both leave a sentence in `warnings`. `hits` counts what
+    was masked. Once wiped it refuses to mask.
     """
 
-    def __init__(self, *, ip_addresses: bool = False) -> None:
+    def __init__(self, *, ip_addresses: bool = False, rules: RuleSet | None = None) -> None:
         self.hits = 0
         self.warnings: list[str] = []
-        self._patterns = _pattern_set(ip_addresses)
+        self.masks_addresses = ip_addresses
+        self._patterns = built_in(ip_addresses=ip_addresses)
+        self.rules: tuple[RuleSet, ...] = () if rules is None else (rules,)
         self._guard = threading.Lock()
         self._forms: set[bytes] = set()
         self._values: ExactValues | None = _NOTHING
@@ -47,8 +51,7 @@ class Masker:
         raw = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else bytes(value)
         shown = name or "a secret"
         if len(raw) < SHORTEST:
-            if raw:
-                self.warnings.append(f"{shown} is shorter than {SHORTEST} characters and cannot be masked")
+            self._add_word(raw.strip(), shown)
             return
         if len(raw) < COMFORTABLE:
             self.warnings.append(
@@ -57,6 +60,15 @@ class Masker:
         with self._guard:
             self._forms |= forms_of(raw)
             self._values = None
+
+    def _add_word(self, raw: bytes, shown: str) -> None:
+        if not raw:
+            return
+        self.warnings.append(
+            f"{shown} is shorter than {SHORTEST} characters; it is masked only where it stands alone"
+        )
+        with self._guard:
+            self.rules += (RuleSet([_alone(raw)]),)
 
     @property
     def values(self) -> ExactValues:
@@ -70,7 +82,7 @@ class Masker:
 
     def spans(self, data: bytes) -> list[Span]:
         """What has to be masked in `data`: sorted, disjoint."""
-        return find_spans(data, (self.values,), self._patterns)
+        return find_spans(data, (self.values,), self._patterns, self.rules)
 
     @fails_closed
     def raw(self, data: bytes) -> bytes:
@@ -143,25 +155,34 @@ class Masker:
         with self._guard:
             self._forms.clear()
             self._values = _NOTHING
+            self.rules = ()
             self.is_wiped = True
 
 
-def find_spans(data: bytes, known: Sequence[ExactValues], patterns: PatternSet) -> list[Span]:
-    """Known values, private key blocks and patterns in `data`: sorted, disjoint."""
+def find_spans(
+    data: bytes, known: Sequence[ExactValues], patterns: PatternSet, rules: Sequence[RuleSet]
+) -> list[Span]:
+    """Known values, private key blocks, patterns and what rules match in `data`: sorted, disjoint."""
     spans = [span for values in known for span in values.spans(data)]
     spans += key_blocks(data)
     spans += patterns.spans(data)
+    for added in rules:
+        spans += added.spans(data)
     return merge(spans) if len(spans) > 1 else spans
 
 
+def _alone(raw: bytes) -> Rule:
+    """A rule for a value that is no part of a longer word."""
+    quoted = "".join(f"\\x{byte:02x}" for byte in raw)
+    before = r"\b" if raw[:1].isalnum() else ""
+    after = r"\b" if raw[-1:].isalnum() else ""
+    return Rule("", f"{before}{quoted}{after}")
+
+
 @cache
-def _pattern_set(ip_addresses: bool) -> PatternSet:
+def built_in(*, ip_addresses: bool) -> PatternSet:
+    """The patterns every masker uses, compiled once; those of IP addresses only where asked for."""
     return PatternSet(TABLE + IP_ADDRESSES if ip_addresses else TABLE)
-
-
-def default_patterns() -> PatternSet:
-    """The patterns every masker uses, compiled once."""
-    return _pattern_set(False)
 
 
 def decode(masked: bytes) -> str:

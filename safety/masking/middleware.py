@@ -3,12 +3,15 @@
 from dataclasses import replace
 from typing import NoReturn
 
-from safety.context import LeaseLost, Outcome, StepContext, StepHandler
+from safety.context import LeaseLost, Outcome, OutcomeStatus, StepContext, StepHandler
 from safety.masking import live
 from safety.masking.masker import Masker
 from safety.masking.spans import MaskingError
+from safety.masking.tenant_rules import RulesUnusable, TenantRules, rules_of
 
 WITHHELD = "withheld: masking failed"
+# Their detail says what the step waits for; it comes here again.
+_COMES_BACK = frozenset({OutcomeStatus.WAITING, OutcomeStatus.HANDED_OVER})
 
 
 class FailureMasked(Exception):
@@ -20,14 +23,22 @@ class MaskingMiddleware:
 
     LeaseLost passes as it is. Any other exception passes too, unless its text, or that of one it is chained
     to, holds something secret: then FailureMasked is raised in its place, without the chain.
-    Outermost in the chain, because whatever the other guards raise passes through here.
+    Outermost in the chain, because whatever the other guards raise passes through here. Nothing is started
+    while the tenant's own rules cannot be used. What the masker warns of is told in the outcome's detail.
     """
 
     def __init__(self, proceed: StepHandler) -> None:
         self.proceed = proceed
 
     def __call__(self, step: StepContext) -> Outcome:
-        masker = step.masker = Masker()
+        try:
+            chosen = rules_of(step.tenant_id, step.masking_version)
+        except RulesUnusable as problem:
+            return Outcome(status=OutcomeStatus.FAILED, category="masking", detail=str(problem))
+        return self._masked(step, chosen)
+
+    def _masked(self, step: StepContext, chosen: TenantRules) -> Outcome:
+        masker = step.masker = Masker(ip_addresses=chosen.ip_addresses, rules=chosen.rules)
         live.register(masker)
         try:
             try:
@@ -49,9 +60,14 @@ class MaskingMiddleware:
 def _masked_outcome(outcome: Outcome, masker: Masker) -> Outcome:
     return replace(
         outcome,
-        detail=_text_or_notice(outcome.detail, masker),
+        detail=_text_or_notice(_with_warnings(outcome, masker), masker),
         summary=_text_or_notice(outcome.summary, masker),
     )
+
+
+def _with_warnings(outcome: Outcome, masker: Masker) -> str:
+    warnings = [] if outcome.status in _COMES_BACK else [f"warning: {each}" for each in masker.warnings]
+    return "; ".join(part for part in (outcome.detail, *warnings) if part)
 
 
 def _text_or_notice(text: str, masker: Masker) -> str:

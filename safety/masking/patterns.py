@@ -32,12 +32,17 @@ class Pattern:
     literal: bool = False
 
 
+def says_nothing(value: bytes) -> bool:
+    """Whether `value` is only punctuation, or masked already."""
+    return _EMPTY.fullmatch(value.strip()) is not None
+
+
 def _given(value: bytes) -> bool:
     """Whether `value` is one at all: no literal, no placeholder of ours, no secret reference."""
     shown = value.strip().rstrip(b",;)}]")
     if shown.lower() in _LITERAL or _REFERENCE.fullmatch(shown):
         return False
-    return _EMPTY.fullmatch(value.strip()) is None
+    return not says_nothing(value)
 
 
 def _path_free(value: bytes) -> bool:

@@ -2,8 +2,9 @@
 
 from safety.models.decision import AccessDecision
 from safety.models.lease import AssetLease
+from safety.models.masking_rule import MaskingRule
 from safety.models.membership import Membership
 from safety.models.policy import TimeoutPolicy
 from safety.models.tenant import Tenant
 
-__all__ = ["AccessDecision", "AssetLease", "Membership", "Tenant", "TimeoutPolicy"]
+__all__ = ["AccessDecision", "AssetLease", "MaskingRule", "Membership", "Tenant", "TimeoutPolicy"]

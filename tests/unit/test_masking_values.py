@@ -124,7 +124,9 @@ def test_a_value_of_several_lines_is_masked_line_by_line_and_in_wrapped_base64()
     assert not any(line and line in masker.text(wrapped) for line in wrapped.splitlines())
 
 
-@pytest.mark.parametrize(("value", "shown", "warned"), [("", "x", 0), ("abc", "abc", 1), ("abcde", MASK, 1)])
+@pytest.mark.parametrize(
+    ("value", "shown", "warned"), [("", "x", 0), ("abc", MASK, 1), ("$1", MASK, 1), ("abcde", MASK, 1)]
+)
 def test_short_values_follow_the_documented_rule(value: str, shown: str, warned: int) -> None:
     masker = Masker()
     masker.add(value, name="vault:kv/acme/pin")
