@@ -7,14 +7,16 @@ from functools import cached_property
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from executions.benchmark import cancelling, deciding, latency, masking_speed, messaging, throughput
-from executions.benchmark.figures import Baseline, Figure, Wanted, percentile
+from executions.benchmark import big_output, cancelling, deciding, latency, messaging, throughput
+from executions.benchmark.figures import Baseline, Figure, NothingMeasured, Wanted, percentile
 from executions.benchmark.operations import Operations
 from executions.benchmark.surroundings import PROCESSES, THREADS, Processes
 from safety.models import Tenant
 from safety.sql import fetch
 
 LOW_LOAD_MESSAGES = 100
+OUTPUT_MIB = 1024
+WITHOUT_BROKER = frozenset({"output"})
 IN_ONE_PROCESS = f"{THREADS} threads of one process, each with its own commits"
 BY_PSYCOPG = f"plain psycopg cycle, 3 commits, {PROCESSES} x {THREADS} threads"
 BY_DRAMATIQ = "bare Dramatiq no-op actor"
@@ -31,7 +33,7 @@ class Suite:
     def measurements(self) -> dict[str, Callable[[], Iterator[Figure]]]:
         """By name, in the order in which they disturb each other least."""
         return {
-            "masking": self.masking,
+            "output": self.output,
             "submissions": self.submissions,
             "messages": self.messages,
             "memory": self.memory,
@@ -46,19 +48,30 @@ class Suite:
             "access": self.access,
         }
 
-    def masking(self) -> Iterator[Figure]:
-        speed = masking_speed.masking(self._short)
-        detail = (
-            f"every pattern, {masking_speed.VALUES} known values, one line in {masking_speed.ONE_IN} with one"
-        )
-        yield Figure(
-            name="masking",
-            value=speed.lines,
-            unit="lines/s",
-            wanted=Wanted(limit=100_000),
-            detail=detail,
-        )
-        yield Figure(name="masking, bytes", value=speed.megabytes, unit="MB/s", detail=detail)
+    def output(self) -> Iterator[Figure]:
+        """Needs no broker."""
+        for shape in big_output.SHAPES:
+            process = self._processes.module(
+                "big_output",
+                mib=OUTPUT_MIB,
+                shape=shape,
+                tenant=self._tenant.slug,
+                person=self._user.username,
+                target="this-machine",
+            )
+            seen = self._processes.result_of(process, big_output.LIMIT_S)
+            if seen["status"] != "succeeded":
+                raise NothingMeasured(
+                    f"the step that prints {shape} ended {seen['status']}: {seen['reason']}"
+                )
+            yield Figure(
+                name=f"output of {OUTPUT_MIB} MiB, {shape}: peak memory",
+                value=seen["peak_mib"],
+                unit="MiB",
+                wanted=Wanted(limit=200, at_most=True),
+                detail=f"took {seen['seconds']:.0f} s, {seen['idle_mib']:.0f} MiB before, "
+                f"{seen['stored']} characters stored, its masked end seen by `expect`",
+            )
 
     def submissions(self) -> Iterator[Figure]:
         """Without workers; what was submitted is thrown away."""
@@ -191,11 +204,11 @@ class Suite:
         return workers
 
 
-def objection() -> str:
-    """Why nothing can be measured here, in one sentence; empty when it can."""
-    if not settings.DATABASE_URL or not settings.RABBITMQ_URL:
-        return "The benchmark needs a PostgreSQL and a RabbitMQ server."
-    busy = [queue for queue in messaging.OUR_QUEUES if messaging.consumers_of(queue)]
+def objection(*, broker: bool) -> str:
+    """Why nothing can be measured here, in one sentence; empty when it can. Without `broker` none is asked for."""
+    if not settings.DATABASE_URL or (broker and not settings.RABBITMQ_URL):
+        return f"The benchmark needs a PostgreSQL{' and a RabbitMQ' if broker else ''} server."
+    busy = [queue for queue in messaging.OUR_QUEUES if messaging.consumers_of(queue)] if broker else []
     if busy:
         return f"Workers are on the queues of this virtual host ({', '.join(busy)}): they would take part."
     return ""

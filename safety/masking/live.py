@@ -5,8 +5,7 @@ import time
 from typing import Any, NamedTuple
 
 from safety.masking.exact import ExactValues
-from safety.masking.masker import LARGE, Masker, built_in, decode, find_spans
-from safety.masking.rules import RuleSet
+from safety.masking.masker import LARGE, Finder, Masker, decode, find_spans
 from safety.masking.spans import MaskingError, Span, fails_closed, merge, replace
 
 # Exceptions are logged after their step is over; for this long its values are still masked.
@@ -15,14 +14,14 @@ LINGER_S = 60.0
 
 class _Lingering(NamedTuple):
     values: ExactValues
-    rules: tuple[RuleSet, ...]
+    added: tuple[Finder, ...]
     until: float
 
 
 _NOTHING = ExactValues(frozenset())
 _guard = threading.Lock()
 _active: list[Masker] = []
-_lingering: dict[tuple[frozenset[bytes], tuple[RuleSet, ...]], _Lingering] = {}
+_lingering: dict[tuple[frozenset[bytes], tuple[Finder, ...]], _Lingering] = {}
 _timer: threading.Timer | None = None
 
 
@@ -38,9 +37,9 @@ def retire(masker: Masker) -> None:
     with _guard:
         _active.remove(masker)
         values = masker.values if not masker.is_wiped else _NOTHING
-        rules = masker.rules
-        if values.forms or rules:
-            _lingering[values.forms, rules] = _Lingering(values, rules, time.monotonic() + LINGER_S)
+        added = masker.added
+        if values.forms or added:
+            _lingering[values.forms, added] = _Lingering(values, added, time.monotonic() + LINGER_S)
             if _timer is None:
                 _timer = _started_timer(LINGER_S)
     masker.wipe()
@@ -66,11 +65,9 @@ class _LiveMasker(Masker):
 
     def spans(self, data: bytes) -> list[Span]:
         with _guard:
-            ip_addresses = any(masker.masks_addresses for masker in _active)
-            rules = [rule for masker in _active for rule in masker.rules]
-            rules += [rule for kept in _lingering.values() for rule in kept.rules]
-        patterns = built_in(ip_addresses=ip_addresses)
-        return find_spans(data, _known(), patterns, list(dict.fromkeys(rules)))
+            added = [finder for masker in _active for finder in masker.added]
+            added += [finder for kept in _lingering.values() for finder in kept.added]
+        return find_spans(data, _known(), list(dict.fromkeys(added)))
 
 
 _live = _LiveMasker()

@@ -2,14 +2,16 @@
 
 import re
 import threading
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from safety.masking.addresses import ADDRESSES
 from safety.masking.encodings import COMFORTABLE, SHORTEST, forms_of
 from safety.masking.exact import ExactValues
 from safety.masking.keyblocks import key_blocks
-from safety.masking.patterns import IP_ADDRESSES, TABLE, PatternSet
+from safety.masking.patterns import TABLE
+from safety.masking.patternset import PatternSet
 from safety.masking.rules import Rule, RuleSet
 from safety.masking.spans import MASK, MaskingError, Span, fails_closed, merge, replace
 from safety.secrets.values import SecretValue, is_reference
@@ -27,6 +29,13 @@ LARGE = 262_144
 _NOTHING = ExactValues(frozenset())
 
 
+class Finder(Protocol):
+    """What a masker looks for besides known values and built-in patterns. Equal only to itself."""
+
+    def spans(self, data: bytes) -> Iterator[Span]:
+        """Where something has to be masked, in any order; spans may overlap."""
+
+
 class Masker:
     """Every secret of one step, all patterns, and a tenant's rules. Safe to use from several threads.
 
@@ -38,9 +47,8 @@ class Masker:
     def __init__(self, *, ip_addresses: bool = False, rules: RuleSet | None = None) -> None:
         self.hits = 0
         self.warnings: list[str] = []
-        self.masks_addresses = ip_addresses
-        self._patterns = built_in(ip_addresses=ip_addresses)
-        self.rules: tuple[RuleSet, ...] = () if rules is None else (rules,)
+        addresses = (ADDRESSES,) if ip_addresses else ()
+        self.added: tuple[Finder, ...] = addresses if rules is None else (*addresses, rules)
         self._guard = threading.Lock()
         self._forms: set[bytes] = set()
         self._values: ExactValues | None = _NOTHING
@@ -68,7 +76,7 @@ class Masker:
             f"{shown} is shorter than {SHORTEST} characters; it is masked only where it stands alone"
         )
         with self._guard:
-            self.rules += (RuleSet([_alone(raw)]),)
+            self.added += (RuleSet([_alone(raw)]),)
 
     @property
     def values(self) -> ExactValues:
@@ -82,7 +90,7 @@ class Masker:
 
     def spans(self, data: bytes) -> list[Span]:
         """What has to be masked in `data`: sorted, disjoint."""
-        return find_spans(data, (self.values,), self._patterns, self.rules)
+        return find_spans(data, (self.values,), self.added)
 
     @fails_closed
     def raw(self, data: bytes) -> bytes:
@@ -155,19 +163,17 @@ class Masker:
         with self._guard:
             self._forms.clear()
             self._values = _NOTHING
-            self.rules = ()
+            self.added = ()
             self.is_wiped = True
 
 
-def find_spans(
-    data: bytes, known: Sequence[ExactValues], patterns: PatternSet, rules: Sequence[RuleSet]
-) -> list[Span]:
-    """Known values, private key blocks, patterns and what rules match in `data`: sorted, disjoint."""
+def find_spans(data: bytes, known: Sequence[ExactValues], added: Sequence[Finder]) -> list[Span]:
+    """Known values, private key blocks, patterns and what is `added` to them in `data`: sorted, disjoint."""
     spans = [span for values in known for span in values.spans(data)]
     spans += key_blocks(data)
-    spans += patterns.spans(data)
-    for added in rules:
-        spans += added.spans(data)
+    spans += built_in().spans(data)
+    for finder in added:
+        spans += finder.spans(data)
     return merge(spans) if len(spans) > 1 else spans
 
 
@@ -180,9 +186,9 @@ def _alone(raw: bytes) -> Rule:
 
 
 @cache
-def built_in(*, ip_addresses: bool) -> PatternSet:
-    """The patterns every masker uses, compiled once; those of IP addresses only where asked for."""
-    return PatternSet(TABLE + IP_ADDRESSES if ip_addresses else TABLE)
+def built_in() -> PatternSet:
+    """The patterns every masker uses, compiled once."""
+    return PatternSet(TABLE)
 
 
 def decode(masked: bytes) -> str:

@@ -1,21 +1,20 @@
-"""The table of what looks like a secret, and a linear-time search for all of it at once."""
+"""The table of what looks like a secret."""
 
-import ipaddress
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import re2
-
-from safety.masking.spans import Span
-
-# What is already masked, literals and punctuation: not worth masking (again).
-_EMPTY = re.compile(rb"(?:\[masked(?::[a-z_]+)?\]|[*\xe2\x80\xa2.,;:)}\]\\])*")
-# How far back from the end of a value the name of the next is looked for, in `a=1,token: 2`.
-LONGEST_NAME = 64
-_LITERAL = frozenset((b"null", b"none", b"nil", b"true", b"false", b"undefined", b"yes", b"no"))
-_WORD = re.compile(rb"[A-Z]?[a-z]+(?:[_./-][a-z]+)*|[A-Z]+(?:[_.-][A-Z]+)*")
-_REFERENCE = re.compile(rb"(?:vault|env|file):[\w./-]+(?:#[\w.-]+)?")
+from safety.masking.plausible import (
+    bearer,
+    card,
+    chosen,
+    cookie,
+    digit_in_key,
+    given,
+    has_digit,
+    path_free,
+    ssn,
+    user_password,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,82 +31,27 @@ class Pattern:
     literal: bool = False
 
 
-def says_nothing(value: bytes) -> bool:
-    """Whether `value` is only punctuation, or masked already."""
-    return _EMPTY.fullmatch(value.strip()) is not None
-
-
-def _given(value: bytes) -> bool:
-    """Whether `value` is one at all: no literal, no placeholder of ours, no secret reference."""
-    shown = value.strip().rstrip(b",;)}]")
-    if shown.lower() in _LITERAL or _REFERENCE.fullmatch(shown):
-        return False
-    return not says_nothing(value)
-
-
-def _path_free(value: bytes) -> bool:
-    return _given(value) and not value.startswith((b"/", b"~", b"C:\\"))
-
-
-def _chosen(value: bytes) -> bool:
-    """Whether `value` looks like a key rather than like a word of a sentence."""
-    if not _given(value) or len(value) < 6:
-        return False
-    word = value.rstrip(b".,;:)]}!")
-    return _WORD.fullmatch(word) is None or len(word) >= 20
-
-
-def _bearer(value: bytes) -> bool:
-    return _has_digit(value) or len(value) >= 20
-
-
-def _user_password(value: bytes) -> bool:
-    return _given(value) and not value.isdigit()
-
-
-def _has_digit(value: bytes) -> bool:
-    return any(48 <= byte <= 57 for byte in value)
-
-
-def _card(value: bytes) -> bool:
-    """Luhn checksum (ISO/IEC 7812-1) on a number with an issuer's prefix and length."""
-    digits = [byte - 48 for byte in value if 48 <= byte <= 57]
-    number = bytes(value).translate(None, b" -")
-    if not _ISSUERS.fullmatch(number):
-        return False
-    doubled = sum(digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2])
-    return (doubled + sum(digits[-1::-2])) % 10 == 0
-
-
-# Visa, Mastercard, American Express, Discover, JCB, Diners, UnionPay.
-_ISSUERS = re.compile(
-    rb"4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:2[2-9]|[3-6]\d|7[01])\d{13}|3[47]\d{13}"
-    rb"|6(?:011|4[4-9]\d|5\d\d)\d{12,15}|35\d{14}|3(?:0[0-5]|[68]\d)\d{11}|62\d{14,17}"
-)
-
-
-def _ssn(value: bytes) -> bool:
-    """Numbers that the US Social Security Administration may have issued."""
-    area, group, serial = value[:3], value[4:6], value[7:]
-    return area not in (b"000", b"666") and area < b"900" and group != b"00" and serial != b"0000"
-
-
-def _address(value: bytes) -> bool:
-    try:
-        ipaddress.ip_address(value.decode("ascii"))
-    except ValueError:
-        return False
-    return True
-
-
 _KEY_END = r"""\\*["']?"""
 _ASSIGN = r"""[ \t]*(?:=>|:=|[:=])[ \t]*"""
-# A quoted value, one whose quotes are escaped or never close (then: the rest of the line), or a bare one.
+# A quoted value, one whose quotes are escaped or never close (then: the rest of the line), or a bare one. `"a" -> "b"`
+# is what Terraform says of a change.
 _QUOTED = (
-    r"""[bBrRuUfF]{0,2}(?:"((?:[^"\\\r\n]|\\[^\r\n])*)"|'((?:[^'\\\r\n]|\\[^\r\n])*)'"""
+    r"""[bBrRuUfF]{0,2}(?:"((?:[^"\\\r\n]|\\[^\r\n])*(?:"[ \t]+->[ \t]+"[^"\r\n]*)?)"|'((?:[^'\\\r\n]|\\[^\r\n])*)'"""
     r"""|\\+["']([^\\"'\r\n]+)|["']([^\r\n]+))"""
 )
 _BARE = r"""([^\s"'<][^\s"'<]*)"""
+
+# Passwords as arguments: mysql -p…, sshpass -p …, redis-cli -a …, ldapsearch -w …, keytool, openssl.
+_OPTIONS = (
+    r"\b(?:mysql|mariadb)[a-z-]*[^\r\n|;]{0,80}?[ \t]-p|\bsshpass[ \t]+-p[ \t]*"
+    r"|\bredis-cli\b[^\r\n|;]{0,80}?[ \t]-a[ \t]+|\bldap[a-z]+\b[^\r\n|;]{0,80}?[ \t]-w[ \t]+"
+    r"|[ \t]-[a-z]*(?:store|key)pass[ \t]+|\bpass(?:in|out)?[ \t]+pass:"
+)
+# Passwords as sentences tell them, and the unseal keys of Vault.
+_SAID = (
+    r"\bpassword[ \t]+(?:is[ \t]+generated[ \t]+)?for[ \t]+(?:user[ \t]+)?[^\s:]+:[ \t]+"
+    r"|\bpassword[ \t]+is:?[ \t]+|\bunseal key(?: \d+)?:[ \t]+"
+)
 
 _PASSWORDS = r"(?:passw(?:or)?d|passphrase|[_.-]pass)"
 _AWS_KEY = r"(?:aws[_-]?secret(?:[_-]?access)?[_-]?key|secret[_-]?access[_-]?key)"
@@ -116,15 +60,15 @@ _TOKENS = r"(?:token|session[_-]?id|authorization)"
 _SECRETS = r"(?:secret|credentials?)"
 
 
-def _named(kind: str, key: str, *, bare: Callable[[bytes], bool] = _chosen) -> list[Pattern]:
+def _named(kind: str, key: str, *, bare: Callable[[bytes], bool] = chosen) -> list[Pattern]:
     """`key=value`, `key: value`, JSON, YAML, XML and `--key value` forms of a value with a telling name."""
     key = f"(?i:{key}{_KEY_END})"
     return [
-        Pattern(kind=kind, regex=f"{key}{_ASSIGN}{_QUOTED}", accept=_given),
-        Pattern(kind=kind, regex=f"{key}={_BARE}", accept=_given),
+        Pattern(kind=kind, regex=f"{key}{_ASSIGN}{_QUOTED}", accept=given),
+        Pattern(kind=kind, regex=f"{key}={_BARE}", accept=given),
         Pattern(kind=kind, regex=f"{key}{_ASSIGN}{_BARE}", accept=bare),
-        Pattern(kind=kind, regex=rf"(?i:--[a-z-]*{key})[ \t]+[\"']?([^\s\"']+)", accept=_given),
-        Pattern(kind=kind, regex=rf"(?i:<[a-z_.-]*{key})>([^<\r\n]+)</", accept=_given),
+        Pattern(kind=kind, regex=rf"(?i:--[a-z-]*{key})[ \t]+[\"']?([^\s\"']+)", accept=given),
+        Pattern(kind=kind, regex=rf"(?i:<[a-z_.-]*{key})>([^<\r\n]+)</", accept=given),
     ]
 
 
@@ -135,9 +79,9 @@ TABLE: tuple[Pattern, ...] = (
         kind="token",
         regex=r"""(?i:authorization\\*["']?[ \t]*[:=][ \t]*\\*["']?(?:bearer|basic|token|digest|negotiate"""
         r"""|ntlm|apikey|aws4-hmac-sha256)[ \t]+)([^\s"'][^"'\r\n]*)""",
-        accept=_given,
+        accept=given,
     ),
-    Pattern(kind="token", regex=r"(?i:\bbearer[ \t]+)([A-Za-z0-9._~+/-]{8,}=*)", accept=_bearer),
+    Pattern(kind="token", regex=r"(?i:\bbearer[ \t]+)([A-Za-z0-9._~+/-]{8,}=*)", accept=bearer),
     # JSON Web Token, RFC 7519: two base64url objects ("{" is eyJ) and a signature
     Pattern(kind="jwt", regex=r"\beyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]*", literal=True),
     # AWS IAM unique id prefixes (docs: "IAM identifiers"), and the secret next to one in credential files
@@ -170,13 +114,19 @@ TABLE: tuple[Pattern, ...] = (
         regex=r"\bAIza[\w-]{35}|\bya29\.[\w-]{20,}|\bGOCSPX-[\w-]{20,}|\b1//0[\w-]{30,}",
         literal=True,
     ),
-    # Vault and OpenBao, npm, PyPI, Hugging Face, DigitalOcean, SendGrid, and "sk-" keys of AI services
+    Pattern(kind="token", regex=r"\bhv[bsr]\.[\w-]{20,}", literal=True),
+    # OpenBao's older tokens, npm, PyPI, Hugging Face, DigitalOcean, SendGrid, and "sk-" keys of AI services
     Pattern(
         kind="token",
-        regex=r"\bhv[bsr]\.[\w-]{20,}|\bs\.[A-Za-z0-9]{24}\b|\bnpm_\w{36}|\bpypi-AgE[\w-]{50,}|\bhf_\w{30,}"
+        regex=r"\bs\.[A-Za-z0-9]{24}\b|\bnpm_\w{36}|\bpypi-AgE[\w-]{50,}|\bhf_\w{30,}"
         r"|\bdo[opr]_v1_[0-9a-f]{64}|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bsk-[\w-]{32,}",
-        accept=_has_digit,
+        accept=has_digit,
         literal=True,
+    ),
+    # crypt(5) hashes: passwords that only have to be guessed
+    Pattern(
+        kind="password",
+        regex=r"\$(?:1|2[abxy]|5|6|7|y|gy|apr1|argon2i?d?)\$[./A-Za-z0-9$=,+-]{20,}",
     ),
     # A PEM private key in base64 once more, as in Kubernetes secrets ("-----BEGIN " + kind of key)
     Pattern(
@@ -194,21 +144,44 @@ TABLE: tuple[Pattern, ...] = (
     Pattern(
         kind="database_password",
         regex=r"""[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@"'<>]*:([^\s/"'<>]+)@""",
-        accept=_given,
+        accept=given,
         literal=True,
     ),
     # curl --user, wget, mysql: user:password on a command line (numbers are uid:gid)
     Pattern(
         kind="password",
         regex=r"""(?:^|\s)(?:-u|--user)[ =]["']?[\w.@-]+:([^\s"']{4,})""",
-        accept=_user_password,
+        accept=user_password,
     ),
-    *_named("password", _PASSWORDS, bare=_given),
-    # "pass=" and ODBC's "Pwd="; PWD=/srv is a working directory
-    Pattern(kind="password", regex=rf"(?i:\b(?:pass|pwd))=(?:{_QUOTED}|{_BARE})", accept=_path_free),
+    Pattern(kind="password", regex=f"(?:{_OPTIONS})[\"']?([^\\s\"']+)", accept=given),
+    Pattern(kind="password", regex=f"(?i:{_SAID})[\"']?([^\\s\"']+)", accept=digit_in_key),
+    # SQL and redis.conf; netrc; .pgpass
     Pattern(
-        kind="password", regex=rf"(?i:[\"']p(?:wd|ass)\\*[\"'][ \t]*:[ \t]*){_QUOTED}", accept=_path_free
+        kind="password",
+        regex=r"(?i:\bidentified[ \t]+by[ \t]+(?:password[ \t]+)?|\bpassword[ \t]+)'([^'\r\n]+)'"
+        r"|\brequirepass[ \t]+[\"']?([^\s\"']+)|\blogin[ \t]+\S+[ \t]+password[ \t]+(\S+)"
+        r"|:(?:5432|5433|6432|\*):[^\s:]+:[^\s:]+:([^\s:]{4,})",
+        accept=given,
     ),
+    # The login of a registry in Docker's config.json
+    Pattern(
+        kind="password",
+        regex=r"""\\*["']auth\\*["'][ \t]*:[ \t]*\\*["']([A-Za-z0-9+/=_-]{8,})|\b(eyJhdXRocyI6[A-Za-z0-9+/=]+)""",
+    ),
+    # RFC 6265: cookies are as good as the session that they belong to
+    Pattern(
+        kind="token",
+        regex=r"""(?i:(?:^|[^\w-])(?:set-)?cookie\\*["']?[ \t]*:[ \t]*\\*["']?)([^"'\r\n]+)""",
+        accept=cookie,
+    ),
+    # Signed addresses of Azure, AWS and Google
+    Pattern(
+        kind="token", regex=r"""[?&](?i:sig|x-(?:amz|goog)-(?:signature|security-token))=([^&\s"'<>]+)"""
+    ),
+    *_named("password", _PASSWORDS, bare=given),
+    # "pass=" and ODBC's "Pwd="; PWD=/srv is a working directory
+    Pattern(kind="password", regex=rf"(?i:\b(?:pass|pwd)|_pwd)=(?:{_QUOTED}|{_BARE})", accept=path_free),
+    Pattern(kind="password", regex=rf"(?i:[\"']p(?:wd|ass)\\*[\"'][ \t]*:[ \t]*){_QUOTED}", accept=path_free),
     *_named("aws_secret_key", _AWS_KEY),
     *_named("api_key", _API_KEY),
     *_named("token", _TOKENS),
@@ -218,67 +191,7 @@ TABLE: tuple[Pattern, ...] = (
     Pattern(
         kind="credit_card",
         regex=r"(?:^|[^\w.])(\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}|\d{4}[ -]\d{6}[ -]\d{4,5}|\d{13,19})\b",
-        accept=_card,
+        accept=card,
     ),
-    Pattern(kind="ssn", regex=r"\b\d{3}-\d{2}-\d{4}\b", accept=_ssn),
+    Pattern(kind="ssn", regex=r"\b\d{3}-\d{2}-\d{4}\b", accept=ssn),
 )
-
-IP_ADDRESSES: tuple[Pattern, ...] = (
-    Pattern(kind="ip_address", regex=r"\b(?:\d{1,3}\.){3}\d{1,3}\b", accept=_address),
-    Pattern(
-        kind="ip_address",
-        regex=r"(?i:\b(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){0,7}|::(?:[0-9a-f]{1,4}:){0,6}[0-9a-f]{1,4}\b)",
-        accept=_address,
-    ),
-)
-
-
-class PatternSet:
-    """All patterns of a table as one RE2 program: text without a hit is read just once.
-
-    Only where that program matched is asked which pattern it was, and which part of it to mask.
-    """
-
-    def __init__(self, table: tuple[Pattern, ...]) -> None:
-        self._table = table
-        plain = _options()
-        self._each = [re2.compile(pattern.regex.encode(), options=plain) for pattern in table]
-        self._which = re2.Set.FullMatchSet(plain)
-        for pattern in table:
-            self._which.Add(pattern.regex.encode())
-        self._which.Compile()
-        spans_only = _options()
-        spans_only.never_capture = True
-        combined = "|".join(f"(?:{pattern.regex})" for pattern in table)
-        self._any = re2.compile(combined.encode(), options=spans_only)
-
-    def spans(self, data: bytes) -> Iterator[Span]:
-        """Where patterns match, from left to right; they may overlap a little."""
-        position = 0
-        while match := self._any.search(data, position):
-            low, position = match.span()
-            found = data[low:position]
-            index = min(self._which.Match(found))
-            pattern = self._table[index]
-            start, end = _masked_part(self._each[index], found)
-            accepted = pattern.accept(found[start:end])
-            if accepted:
-                yield Span(low + start, low + end, pattern.kind, low)
-            if start > 0:
-                # A refused value may hold something else; one taken may end in the name of the next.
-                position = low + (max(start, end - LONGEST_NAME) if accepted else start)
-
-
-def _options() -> re2.Options:
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1  # bytes, valid UTF-8 or not
-    options.max_mem = 64 << 20
-    options.log_errors = False
-    return options
-
-
-def _masked_part(program: "re2._Regexp", found: bytes) -> tuple[int, int]:
-    match = program.fullmatch(found)
-    groups = (match.span(group) for group in range(1, program.groups + 1))
-    part: tuple[int, int] = next((span for span in groups if span[0] >= 0), match.span())
-    return part

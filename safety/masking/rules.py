@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import re2
 
-from safety.masking.patterns import IP_ADDRESSES, TABLE, says_nothing
+from safety.masking.addresses import KIND as IP_ADDRESS
+from safety.masking.patterns import TABLE
+from safety.masking.plausible import says_nothing
 from safety.masking.spans import Span
 
 LONGEST_PATTERN = 500  # characters
@@ -17,7 +19,7 @@ SHARED = 512
 # A match that goes on beyond its look is followed up to here.
 LONGEST_MATCH = 65_536
 KIND = re.compile(r"[a-z][a-z_]{0,29}")
-BUILT_IN = frozenset(pattern.kind for pattern in TABLE + IP_ADDRESSES) | {"private_key"}
+BUILT_IN = frozenset(pattern.kind for pattern in TABLE) | {"private_key", IP_ADDRESS}
 
 _ONE_PROGRAM = 256 << 10  # bytes that one compiled pattern may take
 _ALL_PROGRAMS = 16 << 20

@@ -36,11 +36,11 @@ class Span(NamedTuple):
 def merge(spans: Iterable[Span]) -> list[Span]:
     """Sorted, disjoint spans over the same bytes; of two overlapping ones the longer names the kind."""
     merged: list[Span] = []
-    for span in sorted(spans, key=lambda each: (each.start, -each.end, each.kind)):
-        if not merged or span.start >= merged[-1].end:
+    for span in sorted(spans):
+        last = merged[-1] if merged else span
+        if span.start >= last.end or last is span:
             merged.append(span)
             continue
-        last = merged[-1]
         kind = last.kind if last.end - last.start >= span.end - span.start else span.kind
         is_open = (span if span.end >= last.end else last).open
         evidence = min(last.evidence, span.evidence)

@@ -55,7 +55,7 @@ class StreamMasker:
         data = bytes(self._held)
         spans = self._masker.spans(data)
         cut = self._cut(data, spans)
-        final = [span._replace(end=min(span.end, cut)) for span in spans if span.start < cut]
+        final = [span if span.end <= cut else span._replace(end=cut) for span in spans if span.start < cut]
         self._masker.count(len(final))
         self._keep(data[cut:], spans)
         return replace(data[:cut], final)
@@ -91,6 +91,8 @@ def _before_matches(cut: int, spans: list[Span], size: int) -> int:
     for span in reversed(spans):
         if _parts(cut, span, size):
             cut = span.evidence
+        elif span.end <= cut:
+            break  # and so do all before it
     return cut
 
 

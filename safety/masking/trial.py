@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from safety.masking.addresses import ADDRESSES
 from safety.masking.keyblocks import key_blocks
 from safety.masking.masker import Masker, built_in, decode
 from safety.masking.rules import Rule, RuleSet
@@ -41,7 +42,8 @@ def tried(kind: str, pattern: str, sample: str, *, ip_addresses: bool) -> Trial:
     rules = RuleSet([Rule(kind, pattern)])
     data = sample.replace("\r\n", "\n").encode("utf-8", "surrogatepass")
     own = merge(rules.spans(data))
-    others = merge([*key_blocks(data), *built_in(ip_addresses=ip_addresses).spans(data)])
+    addresses = ADDRESSES.spans(data) if ip_addresses else ()
+    others = merge([*key_blocks(data), *built_in().spans(data), *addresses])
     pieces: list[Piece] = []
     at = 0
     for span in merge([*own, *others]):

@@ -6,7 +6,8 @@ from functools import cache
 from typing import Any
 
 from safety.masking.keyblocks import key_blocks
-from safety.masking.patterns import TABLE, PatternSet
+from safety.masking.patterns import TABLE
+from safety.masking.patternset import PatternSet
 from safety.secrets.values import children, is_reference
 
 _TELLING_KEY = re.compile(

@@ -28,6 +28,19 @@ def test_bench_measures_and_cleans_up(world: World, rabbitmq: Vhost) -> None:
     assert [queue for queue in rabbitmq.queues() if "bench" in queue] == []
 
 
+def test_masking_is_measured_without_any_server(world: World) -> None:
+    nowhere = "postgres://nobody@127.0.0.1:9/nothing"
+    env = environment(RABBITMQ_URL="", DATABASE_URL=nowhere)
+    answer = ended(start("bench", "--json", "--seconds=1", "--only=masking", "--only=corpora", env=env))
+
+    assert answer.code == 0, answer.err
+    figures = {figure["name"]: figure for figure in answer.json["figures"]}
+    assert figures["masking"]["baseline"]["name"].startswith("thirteen plain `re` patterns")
+    assert figures["masking"]["ratio"] > 2
+    assert figures["leak corpus masked"]["holds"]
+    assert figures["false positives"]["holds"]
+
+
 def test_a_name_that_is_no_measurement_is_refused(world: World, rabbitmq: Vhost) -> None:
     answer = ended(start("bench", "--only=everything", env=environment(RABBITMQ_URL=rabbitmq.url)))
 

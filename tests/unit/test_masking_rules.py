@@ -129,10 +129,10 @@ def test_four_times_the_input_takes_about_four_times_as_long_whatever_the_rule(
 
     def seconds(size: int) -> float:
         stream, data = masker.stream(), hostile * (size // len(hostile))
-        began = time.process_time()
+        began = time.thread_time()
         stream.feed(data)
         stream.flush()
-        return time.process_time() - began
+        return time.thread_time() - began
 
     seconds(1000)
     once = min(seconds(20_000) for _ in range(2))

@@ -3,6 +3,7 @@
 import os
 import platform
 import signal
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -10,12 +11,15 @@ from django.db import connection
 from rich.table import Table
 from rich.text import Text
 
+from executions.benchmark import masking_suite
 from executions.benchmark.figures import Figure, NothingMeasured
-from executions.benchmark.suite import Suite, objection
+from executions.benchmark.suite import WITHOUT_BROKER, Suite, objection
 from executions.benchmark.surroundings import Processes, make_people, throwaway_database
 from executions.cli import failing
 from executions.cli.command import OpsCommand
 from executions.cli.failing import BadInput, NotAvailable, Trouble
+
+Measurements = Mapping[str, Callable[[], Iterable[Figure]]]
 
 HOW_TO = "DATABASE_URL=postgres://… RABBITMQ_URL=amqp://…/a-virtual-host-of-its-own manage.py bench"
 
@@ -42,14 +46,16 @@ class Command(OpsCommand):
     def act(self, options: dict[str, Any]) -> int:
         if not 1 <= options["seconds"] <= 60:
             raise BadInput("--seconds: must be from 1 to 60.")
-        if why := _objection():
+        names = set(options["only"] or ()) - set(masking_suite.measurements(0))
+        servers = bool(names) or not options["only"]
+        if servers and (why := _objection(broker=not options["only"] or not names <= WITHOUT_BROKER)):
             raise NotAvailable(why, hint=HOW_TO)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the database is dropped then, too
-        figures, failures = self._measure(options["seconds"], options["only"])
+        figures, failures = self._measure(options["seconds"], options["only"], servers)
         if self.wants_json:
             self.print_json(
                 {
-                    "machine": _machine(),
+                    "machine": _machine(servers),
                     "figures": [figure.as_json() for figure in figures],
                     "errors": [failure.as_json() for failure in failures],
                 }
@@ -60,44 +66,55 @@ class Command(OpsCommand):
             self.stderr.write(str(failure))
         return failing.NOT_SUCCEEDED if failures or not figures else failing.SUCCEEDED
 
-    def _measure(self, seconds: float, only: list[str] | None) -> tuple[list[Figure], list[Trouble]]:
+    def _measure(
+        self, seconds: float, only: list[str] | None, servers: bool
+    ) -> tuple[list[Figure], list[Trouble]]:
         figures: list[Figure] = []
         failures: list[Trouble] = []
-        with throwaway_database() as url, Processes(url) as processes:
-            known = Suite(processes, url, make_people(), seconds).measurements()
-            if unknown := set(only or ()) - set(known):
-                raise BadInput(
-                    f"--only: there is no {sorted(unknown)[0]!r}.", hint=f"One of: {', '.join(known)}."
-                )
-            for name, measure in known.items():
+
+        def measure(known: Measurements) -> None:
+            for name, figures_of in known.items():
                 if only and name not in only:
                     continue
                 self.note(f"measuring {name} …")
                 try:
-                    figures += measure()
+                    figures.extend(figures_of())
                 except NothingMeasured as problem:
                     failures.append(Trouble("nothing_measured", name, str(problem)))
+
+        alone = masking_suite.measurements(seconds)
+        if not servers:
+            measure(alone)
+            return figures, failures
+        with throwaway_database() as url, Processes(url) as processes:
+            served = Suite(processes, url, make_people(), seconds).measurements()
+            if unknown := set(only or ()) - set(alone) - set(served):
+                known = ", ".join([*alone, *served])
+                raise BadInput(f"--only: there is no {sorted(unknown)[0]!r}.", hint=f"One of: {known}.")
+            measure(alone)
+            measure(served)
         return figures, failures
 
 
-def _objection() -> str:
+def _objection(*, broker: bool) -> str:
     try:
-        return objection()
+        return objection(broker=broker)
     except OSError as error:
         return f"RabbitMQ does not answer ({type(error).__name__})."
 
 
-def _machine() -> dict[str, Any]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('server_version'), current_setting('synchronous_commit')")
-        version, commit = cursor.fetchone()
-    return {
+def _machine(servers: bool) -> dict[str, Any]:
+    machine = {
         "processors": os.cpu_count(),
         "load_average": os.getloadavg()[0],
         "python": platform.python_version(),
-        "postgresql": version,
-        "synchronous_commit": commit,
     }
+    if not servers:
+        return machine
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version'), current_setting('synchronous_commit')")
+        version, commit = cursor.fetchone()
+    return machine | {"postgresql": version, "synchronous_commit": commit}
 
 
 def _table(figures: list[Figure]) -> Table:
