@@ -45,9 +45,7 @@ DROP TRIGGER masking_switched ON opsc_tenant; DROP FUNCTION opsc_masking_switche
 
 class Migration(migrations.Migration):
 
-    dependencies = [
-        ('safety', '0002_fencing_and_policies'),
-    ]
+    dependencies = [("safety", "0003_membership_limits")]
 
     operations = [
         migrations.AddField(
