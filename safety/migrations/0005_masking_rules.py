@@ -45,7 +45,7 @@ DROP TRIGGER masking_switched ON opsc_tenant; DROP FUNCTION opsc_masking_switche
 
 class Migration(migrations.Migration):
 
-    dependencies = [("safety", "0003_membership_limits")]
+    dependencies = [("safety", "0004_policies_of_tenants")]
 
     operations = [
         migrations.AddField(
