@@ -167,7 +167,7 @@ def retry(execution_id: UUID, *, user: User, failed_only: bool = False, confirme
             f"Execution {execution.short_id} is still {execution.get_status_display()}.",
             hint="Wait for its end, or cancel it first.",
         )
-    plan = parse_plan(execution.plan)
+    plan = parse_plan(execution.plan, allow_likely_secrets=True)
     frozen = freeze(plan, inventory_for(execution.tenant_id, plan.target_names()))
     if failed_only:
         frozen = _only_failed(execution, frozen)

@@ -117,6 +117,7 @@ def _context(step: ClaimedStep) -> RunningStep:
         resume=step.resume,
         arguments={part: step.spec.get(part) for part in ("with", "verify", "on_cancel")},
         credentials=step.credentials or {},
+        username=step.username or "",
         effects=StepEffects(step, cancel),
         approval=StepApproval(step),
         wishes=StepWishes(step),

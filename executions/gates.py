@@ -138,7 +138,7 @@ def _changed_since(execution_id: UUID, approved_hash: str) -> str:
     row = fetch_one(_PLAN, {"execution": execution_id})
     if row is None:
         return "the execution is gone"
-    plan = parse_plan(row["plan"])
+    plan = parse_plan(row["plan"], allow_likely_secrets=True)
     try:
         frozen = freeze(plan, inventory_for(row["tenant_id"], plan.target_names()))
     except PlanInvalid as invalid:

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
@@ -10,14 +11,17 @@ from executions.connectors.registry import connector_for
 from executions.lifecycle import Ready
 from executions.plans import FrozenPlan
 from executions.states import ExecutionStatus, Mode
-from safety.rbac import RECORD_ALLOWED
+from safety.rbac import RECORD_ALLOWED, RECORD_OVERRIDE
 from safety.sql import fetch, fetch_one
 from safety.timeouts import AppliedPolicy
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewExecution:
-    """An execution about to be stored. `confirmed`: its requester confirms it (level 1)."""
+    """An execution about to be stored. `confirmed`: its requester confirms it (level 1).
+
+    override: what its requester let through as no secret, for the history; None when there was nothing.
+    """
 
     id: UUID
     frozen: FrozenPlan
@@ -29,6 +33,7 @@ class NewExecution:
     mode: Mode
     retry_of: UUID | None
     confirmed: bool
+    override: Mapping[str, Any] | None = None
 
     @property
     def status(self) -> ExecutionStatus:
@@ -121,6 +126,9 @@ WITH execution AS (
 ), decision AS ("""  # noqa: S608  constants only
     + RECORD_ALLOWED
     + """
+), override AS ("""
+    + RECORD_OVERRIDE
+    + """
 ), history AS (
     INSERT INTO opsc_event (tenant_id, execution_id, type, to_status, actor_kind, actor, trace_id, data)
     SELECT tenant_id, id, 'execution.created', status, 'user', %(user_name)s, %(trace)s,
@@ -130,6 +138,9 @@ WITH execution AS (
     SELECT tenant_id, id, CASE WHEN %(confirmed)s THEN 'approval.approved' ELSE 'approval.requested' END, '',
            'user', %(user_name)s, %(trace)s, jsonb_build_object('level', approval_level, 'hash', approval_hash)
     FROM execution WHERE approval_level > 0
+    UNION ALL
+    SELECT tenant_id, id, 'secret.override', '', 'user', %(user_name)s, %(trace)s, %(override)s::jsonb
+    FROM execution WHERE %(override)s::jsonb IS NOT NULL
 )
 SELECT execution.status, run.id, run.queue, run.priority
 FROM execution LEFT JOIN run ON run.status = 'ready'
@@ -191,6 +202,7 @@ def _execution_parameters(new: NewExecution) -> dict[str, Any]:
         "trace": uuid4().hex,
         "queue": "immediate" if new.mode is Mode.IMMEDIATE else frozen.sla.value,
         "confirmed": new.confirmed,
+        "override": None if new.override is None else json.dumps(new.override),
     }
 
 

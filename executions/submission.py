@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from executions import dispatch, immediate_slots
+from executions import dispatch, immediate_slots, overriding
 from executions.errors import Conflict, NotAllowed, Refusal
 from executions.inventory import inventory_for
-from executions.plans import FrozenPlan, freeze, parse_plan
+from executions.plans import FrozenPlan, Plan, freeze, parse_plan
 from executions.rights import records_refusals
 from executions.states import Mode
 from executions.storing import Existing, NewExecution, existing, store
@@ -37,10 +37,21 @@ class Submitted:
     approval_hash: str
 
 
-def preview(raw: bytes | str | Mapping[str, Any], *, tenant: Tenant) -> FrozenPlan:
-    """What the plan would do now; nothing is stored. Raises PlanInvalid."""
-    plan = parse_plan(raw)
-    return freeze(plan, inventory_for(tenant.pk, plan.target_names()))
+def preview(
+    raw: bytes | str | Mapping[str, Any], *, user: Any, tenant: Tenant, allow_likely_secret: str = ""
+) -> tuple[Plan, FrozenPlan]:
+    """What the plan says and would do now; nothing is stored.
+
+    `allow_likely_secret`: why what looks like a secret is none; without it, it is a problem of the plan.
+
+    Raises:
+      PlanInvalid: With every problem and its place.
+      NotAllowed: The person may not let through what looks like a secret.
+    """
+    if allow_likely_secret:
+        overriding.require(user, tenant)
+    plan = parse_plan(raw, allow_likely_secrets=bool(allow_likely_secret))
+    return plan, freeze(plan, inventory_for(tenant.pk, plan.target_names()))
 
 
 def submit(
@@ -51,21 +62,29 @@ def submit(
     confirmed: bool = False,
     idempotency_key: str = "",
     again: bool = False,
+    allow_likely_secret: str = "",
 ) -> Submitted:
     """Check, freeze and store a plan, and wake workers for it after the commit.
 
     `confirmed`: the requester confirms what needs no more than that (approval level 1). `idempotency_key`:
-    the client's own. `again`: run although the same plan ran within the window.
+    the client's own. `again`: run although the same plan ran within the window. `allow_likely_secret`: why what
+    looks like a secret in the plan is none; recorded with the places.
 
     Raises:
       PlanInvalid: With every problem and its place.
-      NotAllowed: The person may not run such steps.
+      NotAllowed: The person may not run such steps, or not let through what looks like a secret.
       Conflict: The client's key was used with another plan.
     """
-    frozen = preview(raw, tenant=tenant)
+    plan, frozen = preview(raw, user=user, tenant=tenant, allow_likely_secret=allow_likely_secret)
     key = _key(frozen, tenant, user, idempotency_key, again)
     return submit_frozen(
-        frozen, user=user, tenant=tenant, key=key, confirmed=confirmed, owned_key=bool(idempotency_key)
+        frozen,
+        user=user,
+        tenant=tenant,
+        key=key,
+        confirmed=confirmed,
+        owned_key=bool(idempotency_key),
+        override=overriding.record_of(plan, allow_likely_secret),
     )
 
 
@@ -79,6 +98,7 @@ def submit_frozen(
     confirmed: bool,
     owned_key: bool = False,
     retry_of: UUID | None = None,
+    override: Mapping[str, Any] | None = None,
 ) -> Submitted:
     """Store a frozen plan under its idempotency key. Raises like `submit`."""
     question = rbac.Question(
@@ -99,6 +119,7 @@ def submit_frozen(
         mode=Mode.IMMEDIATE if runs_here else Mode.BACKGROUND,
         retry_of=retry_of,
         confirmed=confirmed and frozen.approval_level == 1,
+        override=override,
     )
     for _ in range(STORE_TRIES):
         stored = store(new)

@@ -182,6 +182,7 @@ OPSC = {
     "OUTPUT_LIMIT_BYTES": int(env.number("OPSC_OUTPUT_LIMIT_BYTES", 10_485_760, low=1024, high=1 << 30)),
     "HTTP_ALLOW_PRIVATE": env.reader.bool("OPSC_HTTP_ALLOW_PRIVATE", default=True),
     "SECRETS_DIR": env.reader.str("OPSC_SECRETS_DIR", default=""),
+    "STORES_DIR": env.reader.str("OPSC_STORES_DIR", default=""),
     "PLAN_MAX_BYTES": int(env.number("OPSC_PLAN_MAX_BYTES", 1_048_576, low=1024, high=1 << 27)),
     "PLAN_MAX_STEPS": int(env.number("OPSC_PLAN_MAX_STEPS", 500, low=1, high=100_000)),
     "PLAN_MAX_TARGETS": int(env.number("OPSC_PLAN_MAX_TARGETS", 10_000, low=1, high=1_000_000)),

@@ -122,9 +122,9 @@ class StepContext:
 
     token: fencing token of the claim; changes_assets: the sorted ids of every asset that the
     *execution* may change (empty for a pure read); arguments: the step's `with`, references unresolved;
-    credentials: references for signing in to the target; masking_version: that of the tenant's masking rules at
-    the claim, 0 when it can have none; objection: why nobody may act on its asset for this tenant, empty when
-    somebody may.
+    credentials, username: references for signing in to the target, and the account there; masking_version: that of
+    the tenant's masking rules at the claim, 0 when it can have none; objection: why nobody may act on its asset
+    for this tenant, empty when somebody may.
     """
 
     tenant_id: int
@@ -148,6 +148,7 @@ class StepContext:
     effects: EffectLog
     approval: ApprovalGate
     wishes: CancelWatch
+    username: str = ""
     objection: str = ""
     cancel: CancelToken = field(default_factory=CancelToken)
     # Filled by middleware on the way in, and wiped on the way out.

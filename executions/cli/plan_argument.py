@@ -10,7 +10,7 @@ from executions.cli.failing import BadInput
 
 
 def add_plan_arguments(parser: CommandParser) -> None:
-    """PLAN, --tenant, --yes, --idempotency-key, --again."""
+    """PLAN, --tenant, --yes, --idempotency-key, --again, --allow-likely-secret."""
     parser.add_argument("plan", metavar="PLAN", help="file with the plan as JSON; - reads standard input")
     parser.add_argument("--tenant", metavar="SLUG", help="for which tenant (default: your only one)")
     parser.add_argument("--yes", action="store_true", help="confirm what needs no more than that (level 1)")
@@ -19,6 +19,12 @@ def add_plan_arguments(parser: CommandParser) -> None:
     )
     parser.add_argument(
         "--again", action="store_true", help="run although the same plan ran within the last day"
+    )
+    parser.add_argument(
+        "--allow-likely-secret",
+        default="",
+        metavar="REASON",
+        help="why what looks like a secret in the plan is none; recorded (tenant admins only)",
     )
 
 

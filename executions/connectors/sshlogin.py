@@ -37,9 +37,11 @@ class SignIn:
                 "and put the lines into the asset's host keys"
             )
         if not any(_secret(target, name) for name in ("private_key", "password")):
-            raise _auth_problem(f"{target.name}: its credentials hold neither `private_key` nor `password`")
+            raise _auth_problem(
+                f"{target.name}: its credentials hold neither `private_key`, `password` nor `ssh_certificate`"
+            )
         secret = hashlib.blake2b(target.host_keys.encode(), key=_DIGEST_KEY)
-        for name in ("private_key", "passphrase", "password"):
+        for name in ("private_key", "passphrase", "password", "certificate"):
             secret.update(b"\0" + _secret(target, name).encode())
         return cls(location(target), secret.digest(), target)
 
@@ -79,7 +81,7 @@ class SignIn:
             known = asyncssh.import_known_hosts(_with_patterns(target.host_keys))
             key = _secret(target, "private_key")
             passphrase = _secret(target, "passphrase") or None
-            keys = [asyncssh.import_private_key(key, passphrase)] if key else None
+            keys = [_with_certificate(asyncssh.import_private_key(key, passphrase), target)] if key else None
         except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
             raise _auth_problem(f"{target.name}: its private key cannot be read: {error}") from error
         except ValueError as error:
@@ -146,6 +148,12 @@ def location(target: Target) -> tuple[str, ...]:
 def _secret(target: Target, name: str) -> str:
     value = target.credentials.get(name)
     return "" if value is None else revealed(value, f"credentials.{name}")
+
+
+def _with_certificate(key: asyncssh.SSHKey, target: Target) -> Any:
+    """The key alone, or with the certificate that was signed for it."""
+    signed = _secret(target, "certificate")
+    return (key, asyncssh.import_certificate(signed)) if signed else key
 
 
 def _with_patterns(host_keys: str) -> str:

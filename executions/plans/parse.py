@@ -17,14 +17,18 @@ from executions.plans.schema import STEP_KINDS, PlanHeader, Step
 from executions.plans.selectors import asset_id, is_selector
 from safety.secrets.literals import likely_secrets
 
-LITERAL_HINT = 'put the value into a secret store and write {"secret": "store:path#key"} in its place'
+LITERAL_HINT = (
+    'put the value into a secret store and write {"secret": "store:path#key"} in its place; '
+    "if it is none, a tenant admin may say so when submitting"
+)
 
 
 @dataclass(frozen=True)
 class Plan:
     """A plan that is right in itself; whether its targets exist is asked by `freeze`.
 
-    document: the normal form; waits_for: for each step the positions of the steps it waits for.
+    document: the normal form; waits_for: for each step the positions of the steps it waits for;
+    likely_secrets: place and kind of what looks like a secret value and was let through.
     """
 
     header: PlanHeader
@@ -32,6 +36,7 @@ class Plan:
     waits_for: graph.Edges
     document: Mapping[str, Any]
     canonical: bytes
+    likely_secrets: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -49,16 +54,19 @@ class Plan:
         return frozenset(str(asset_id(name) or name) for name in names)
 
 
-def parse_plan(raw: bytes | str | Mapping[str, Any]) -> Plan:
+def parse_plan(raw: bytes | str | Mapping[str, Any], *, allow_likely_secrets: bool = False) -> Plan:
     """A plan in JSON (or as JSON data), checked as far as possible without knowing any asset.
+
+    `allow_likely_secrets`: for stored plans, and where somebody who may says that they are none.
 
     Raises:
       PlanInvalid: Every problem found, at most 50; nothing secret is repeated in it.
     """
     document = read_document(raw)
+    likely = tuple((safe_place(path), kind) for path, kind in likely_secrets(document))
     problems = [
-        PlanProblem(safe_place(path), "secret.literal", f"looks like a secret value ({kind})", LITERAL_HINT)
-        for path, kind in likely_secrets(document)
+        PlanProblem(path, "secret.literal", f"looks like a secret value ({kind})", LITERAL_HINT)
+        for path, kind in (() if allow_likely_secrets else likely)
     ]
     header = _header(document, problems)
     raw_steps = _raw_steps(document, problems)
@@ -72,7 +80,7 @@ def parse_plan(raw: bytes | str | Mapping[str, Any]) -> Plan:
         raise PlanInvalid(problems)
     form = normal_form(document)
     whole = tuple(step for step in steps if step is not None)
-    return Plan(header, whole, waits_for, form, canonical_bytes(form))
+    return Plan(header, whole, waits_for, form, canonical_bytes(form), likely)
 
 
 def _header(document: Mapping[str, Any], problems: list[PlanProblem]) -> PlanHeader | None:

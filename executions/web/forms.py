@@ -6,6 +6,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 
+from executions import overriding
 from executions.resolution import DECISIONS
 from safety.models import Tenant
 from safety.visibility import tenants_visible_to
@@ -53,6 +54,13 @@ class PlanForm(forms.Form):
         label="Plan (JSON)",
     )
 
+    not_secret = forms.CharField(
+        max_length=overriding.LONGEST_REASON,
+        required=False,
+        strip=True,
+        label="If something only looks like a secret: why it is none (kept in the history)",
+    )
+
     def __init__(self, user: User | AnonymousUser, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         visible = Tenant.objects.filter(pk__in=tenants_visible_to(user)).order_by("name")
@@ -65,6 +73,8 @@ class PlanForm(forms.Form):
         if len(allowed) == 1:
             field.initial = allowed[0]
             field.widget = forms.HiddenInput()
+        if not any(user.has_perm(overriding.PERMISSION, one) for one in visible):
+            del self.fields["not_secret"]
         self.fields["plan"].widget.attrs["maxlength"] = settings.OPSC["PLAN_MAX_BYTES"]
 
 

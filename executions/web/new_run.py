@@ -12,7 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from executions import submission
 from executions.models import Asset, Execution
-from executions.plans import FrozenPlan, FrozenStep, PlanInvalid, PlanProblem
+from executions.plans import FrozenPlan, FrozenStep, Plan, PlanInvalid, PlanProblem
+from executions.plans.without_secrets import without_secrets
 from executions.web.forms import ConfirmForm, PlanForm
 from executions.web.permission import person, require
 from executions.web.refusals import shows_refusals
@@ -54,10 +55,10 @@ def preview(request: HttpRequest) -> HttpResponse:
     tenant = form.cleaned_data["tenant"]
     require(request, "executions.submit_execution", tenant)
     try:
-        frozen = submission.preview(form.cleaned_data["plan"], tenant=tenant)
+        plan, frozen = _previewed(request, form)
     except PlanInvalid as invalid:
         return _with_problems(request, form, invalid.problems)
-    return _shown(request, form, frozen, status=200)
+    return _shown(request, form, plan, frozen, status=200)
 
 
 @require_POST
@@ -67,14 +68,19 @@ def confirm(request: HttpRequest) -> HttpResponse:
     form = ConfirmForm(request.user, request.POST)
     if not form.is_valid():
         return render(request, "executions/new.html", {"form": form}, status=400)
-    tenant, raw = form.cleaned_data["tenant"], form.cleaned_data["plan"]
+    tenant = form.cleaned_data["tenant"]
     require(request, "executions.submit_execution", tenant)
     try:
-        frozen = submission.preview(raw, tenant=tenant)
+        plan, frozen = _previewed(request, form)
         if frozen.approval_hash != form.cleaned_data["seen_hash"]:
-            return _shown(request, form, frozen, status=409)
+            return _shown(request, form, plan, frozen, status=409)
         submitted = submission.submit(
-            raw, user=person(request), tenant=tenant, confirmed=True, again=form.cleaned_data["again"]
+            form.cleaned_data["plan"],
+            user=person(request),
+            tenant=tenant,
+            confirmed=True,
+            again=form.cleaned_data["again"],
+            allow_likely_secret=form.cleaned_data.get("not_secret", ""),
         )
     except PlanInvalid as invalid:
         return _with_problems(request, form, invalid.problems)
@@ -88,11 +94,33 @@ def confirm(request: HttpRequest) -> HttpResponse:
     return redirect("executions:detail", execution_id=submitted.execution_id)
 
 
+def _previewed(request: HttpRequest, form: PlanForm) -> tuple[Plan, FrozenPlan]:
+    """Raises PlanInvalid, NotAllowed."""
+    given = form.cleaned_data
+    return submission.preview(
+        given["plan"],
+        user=person(request),
+        tenant=given["tenant"],
+        allow_likely_secret=given.get("not_secret", ""),
+    )
+
+
 def _with_problems(request: HttpRequest, form: PlanForm, problems: list[PlanProblem]) -> HttpResponse:
-    return render(request, "executions/new.html", {"form": form, "problems": problems}, status=400)
+    """The form again; a value that looks like a secret does not come back with it."""
+    shown = without_secrets(form.cleaned_data["plan"], problems)
+    again = request.POST.copy()
+    again["plan"] = shown
+    context = {
+        "form": PlanForm(request.user, again),
+        "problems": problems,
+        "is_shortened": shown != form.cleaned_data["plan"],
+    }
+    return render(request, "executions/new.html", context, status=400)
 
 
-def _shown(request: HttpRequest, form: PlanForm, frozen: FrozenPlan, *, status: int) -> HttpResponse:
+def _shown(
+    request: HttpRequest, form: PlanForm, plan: Plan, frozen: FrozenPlan, *, status: int
+) -> HttpResponse:
     tenant = form.cleaned_data["tenant"]
     form.fields["plan"].widget.attrs["readonly"] = True
     ids = {target for step in frozen.steps for target in step.targets if target}
@@ -107,6 +135,8 @@ def _shown(request: HttpRequest, form: PlanForm, frozen: FrozenPlan, *, status: 
         "roles": sorted(role.label for role in ROLES_BY_ACTION[frozen.action_class]),
         "objection": submission.objection(frozen, user=request.user, tenant=tenant),
         "is_changed": status == 409,
+        "likely_secrets": plan.likely_secrets,
+        "not_secret": form.cleaned_data.get("not_secret", ""),
     }
     return render(request, "executions/preview.html", context, status=status)
 

@@ -61,10 +61,34 @@ class SecretForbidden(SecretError):
     code = "secret.forbidden"
 
 
+class SecretCycle(SecretError):
+    """A secret refers to another, and that one back to it."""
+
+    code = "secret.cycle"
+
+
+class NoVersions(SecretError):
+    """The reference asks for a version where none are kept."""
+
+    code = "secret.version"
+
+
+class StoreMisconfigured(SecretError):
+    """The store's settings cannot be used: an administrator has to repair them."""
+
+    code = "secret.config"
+
+
 class SignInRefused(SecretError):
-    """The store does not accept our token or role: expired, revoked or wrong."""
+    """The store does not accept our token or role."""
 
     code = "secret.sign_in"
+
+
+class TokenExpired(SecretError):
+    """The store took our token before and does not any more: it expired or was revoked, and there is no other."""
+
+    code = "secret.expired"
 
 
 class StoreSealed(SecretError):
@@ -75,16 +99,55 @@ class StoreSealed(SecretError):
 
 
 class StoreUnreachable(SecretError):
-    """The store does not answer, answers too slowly, or asks to be left alone for now."""
+    """Nobody answers at the store's address."""
 
     code = "secret.unreachable"
     transient = True
+
+
+class StoreSlow(SecretError):
+    """The store did not answer within its time limit."""
+
+    code = "secret.slow"
+    transient = True
+
+
+class StoreBusy(SecretError):
+    """The store asks to be left alone for now."""
+
+    code = "secret.busy"
+    transient = True
+
+
+class StoreFaulty(SecretError):
+    """The store has a fault of its own (5xx)."""
+
+    code = "secret.fault"
+    transient = True
+
+
+class StoreUntrusted(SecretError):
+    """The store's certificate is not signed by the authority that we trust, or is for another name."""
+
+    code = "secret.tls"
+
+
+class StoreRedirects(SecretError):
+    """The store sends us elsewhere; we do not follow, because our token would go there too."""
+
+    code = "secret.redirect"
 
 
 class StoreGarbled(SecretError):
     """The store answered with something that is not its protocol."""
 
     code = "secret.garbled"
+
+
+class LeaseTooShort(SecretError):
+    """The store lends a secret for less time than the step may take."""
+
+    code = "secret.lease_short"
 
 
 class NothingMasks(SecretError):

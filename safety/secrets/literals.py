@@ -8,6 +8,7 @@ from typing import Any
 from safety.masking.keyblocks import key_blocks
 from safety.masking.patterns import TABLE
 from safety.masking.patternset import PatternSet
+from safety.secrets.entropy import holds_random_token
 from safety.secrets.values import children, is_reference
 
 _TELLING_KEY = re.compile(
@@ -24,7 +25,8 @@ _DEEPEST = 64
 def likely_secrets(value: Any, path: str = "") -> list[tuple[str, str]]:
     """Place and kind of every likely secret value in a JSON-like structure; the values are not in the answer.
 
-    Keys and tokens are found anywhere in text; anything written under a name such as `password` counts, too.
+    Keys and tokens are found anywhere in text, also unknown ones by how random they are (`random_text`); anything
+    written under a name such as `password` counts, too.
     Place: such as `env.TOKEN` or `args[2]`.
     """
     return list(_likely(value, path, name="", depth=0))
@@ -53,7 +55,7 @@ def _kind(text: str, name: str) -> str:
     telling = _TELLING_KEY.search(name)
     if telling and not _PLACEHOLDER.search(text.strip()):
         return telling.group().lower().replace("-", "_")
-    return ""
+    return "random_text" if holds_random_token(text) else ""
 
 
 @cache

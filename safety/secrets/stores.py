@@ -1,115 +1,84 @@
-"""The configured secret stores by name, and those that need nothing but this machine."""
+"""The secret stores by name: those of the worker's environment, and those of the table."""
 
-import os
-import re
-import stat
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from threading import Lock
+from typing import LiteralString
 
 from django.conf import settings
 
-from safety.secrets.errors import (
-    FieldMissing,
-    SecretForbidden,
-    SecretMissing,
-    StoreUnknown,
-    StoreUnreachable,
-    TooLarge,
-    WrongType,
-)
-from safety.secrets.vault import VaultSettings, VaultStore
+from safety.secrets.asset_service import AssetService, AssetServiceSettings
+from safety.secrets.configured import build
+from safety.secrets.errors import StoreUnknown
+from safety.secrets.found import SecretStore
+from safety.secrets.local import EnvStore, FileStore
+from safety.secrets.vault import VaultStore
+from safety.secrets.vault_settings import VaultSettings
+from safety.sql import fetch
 
-LARGEST_VALUE = 65536  # bytes
+# Names that the environment gives; the table may not take them.
+BUILT_IN = ("env", "file", "vault", "asset")
+
+# A tenant's own store wins over one of the same name for all.
+_OF_THE_TENANT: LiteralString = """
+SELECT id, name, kind, settings, prefixes, cache_s, tenant_id IS NULL AS shared FROM opsc_secret_store
+WHERE is_active AND (tenant_id = %(tenant)s OR tenant_id IS NULL) ORDER BY name, tenant_id NULLS LAST
+"""
+
+_guard = Lock()
+_built: dict[int, tuple[str, SecretStore]] = {}
 
 
-class SecretStore(Protocol):
-    """Gives a tenant its own secrets and nobody else's."""
+def store(name: str, tenant_id: int | None = None) -> SecretStore:
+    """The store of that name for the tenant. Raises StoreUnknown, StoreMisconfigured.
 
-    def read(self, tenant_slug: str, path: str, key: str) -> str:
-        """The value at `path`, or the field `key` of what is there. Raises SecretError."""
-
-
-class EnvStore:
-    """Variables of this process named `OPSC_SECRET_<TENANT>__<NAME>`, and no others.
-
-    The tenant's slug is in capitals with `-` as `_`. Names with `__`, or with `_` at an end, are refused, as
-    are slugs with `_` or capitals: two tenants could then mean the same variable.
+    Stores of the table are looked up at each call, so that a change holds from the next step on; signed-in
+    sessions are kept while nothing changes.
     """
-
-    _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*", re.ASCII)
-    _SLUG = re.compile(r"[a-z0-9-]+", re.ASCII)
-
-    def read(self, tenant_slug: str, path: str, key: str) -> str:
-        if not self._NAME.fullmatch(path) or not self._SLUG.fullmatch(tenant_slug):
-            raise SecretForbidden(f"env:{path} cannot be told apart from another tenant's variable")
-        if key:
-            raise FieldMissing(f"env:{path}: a variable has no fields")
-        name = f"OPSC_SECRET_{tenant_slug.upper().replace('-', '_')}__{path}"
-        value = os.environ.get(name)
-        if value is None:
-            raise SecretMissing(f"env:{path}: the worker has no variable {name}")
-        return value
-
-
-class FileStore:
-    """Files below `<root>/<tenant slug>/`, as an orchestrator mounts them; one newline at the end is dropped.
-
-    Links are followed as long as they stay below that folder.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def read(self, tenant_slug: str, path: str, key: str) -> str:
-        if key:
-            raise FieldMissing(f"file:{path}: a file has no fields")
-        raw = self._content(tenant_slug, path)
-        if len(raw) > LARGEST_VALUE:
-            raise TooLarge(f"file:{path} is larger than {LARGEST_VALUE} bytes")
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            raise WrongType(f"file:{path} is not text in UTF-8") from None
-        return text.removesuffix("\n").removesuffix("\r")
-
-    def _content(self, tenant_slug: str, path: str) -> bytes:
-        try:
-            home = self._root.resolve(strict=True) / tenant_slug
-            real = (home / path).resolve(strict=True)
-            if ".." in Path(path).parts or not real.is_relative_to(home) or home.parent == home:
-                raise SecretForbidden(f"file:{path} is outside of the tenant's folder")
-            # O_NOFOLLOW: the path is resolved, so a link here was put in place just now.
-            handle = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(handle, "rb") as file:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
-                    raise WrongType(f"file:{path} is not a file")
-                return file.read(LARGEST_VALUE + 1)
-        except (FileNotFoundError, NotADirectoryError):
-            raise SecretMissing(f"file:{path} does not exist") from None
-        except IsADirectoryError:
-            raise WrongType(f"file:{path} is not a file") from None
-        except RuntimeError:  # a loop of links
-            raise SecretForbidden(f"file:{path} leads nowhere") from None
-        except PermissionError:
-            raise SecretForbidden(f"file:{path}: the worker may not read it") from None
-        except OSError as error:
-            raise StoreUnreachable(f"file:{path}: {error.strerror}") from None
+    known = _built_in(
+        settings.OPSC.get("SECRETS_DIR", ""),
+        VaultSettings.from_environment(),
+        AssetServiceSettings.from_environment(),
+    )
+    if name in known:
+        return known[name]
+    rows = (
+        fetch(_OF_THE_TENANT, {"tenant": tenant_id}) if tenant_id is not None and name not in BUILT_IN else []
+    )
+    for row in rows:
+        if row["name"] == name:
+            return _kept(row.pop("id"), **row)
+    names = sorted({*known, *(row["name"] for row in rows)})
+    raise StoreUnknown(f"no secret store {name!r} here; configured: {', '.join(names)}")
 
 
-def store(name: str) -> SecretStore:
-    """The configured store of that name. Raises StoreUnknown."""
-    known = _configured(settings.OPSC.get("SECRETS_DIR", ""), VaultSettings.from_environment())
-    if name not in known:
-        raise StoreUnknown(f"no secret store {name!r} here; configured: {', '.join(sorted(known))}")
-    return known[name]
+def _kept(number: int, **given: object) -> SecretStore:
+    """The store built from these settings, built anew when they changed."""
+    fingerprint = repr(sorted(given.items()))
+    with _guard:
+        kept = _built.get(number)
+        if kept is not None and kept[0] == fingerprint:
+            return kept[1]
+        made = build(**given)  # type: ignore[arg-type]  # the columns of the table
+        _built[number] = (fingerprint, made)
+    _close(kept[1] if kept else None)
+    return made
+
+
+def _close(replaced: SecretStore | None) -> None:
+    if isinstance(replaced, VaultStore):
+        replaced.session.close()
 
 
 @cache
-def _configured(secrets_dir: str, vault: VaultSettings | None) -> dict[str, SecretStore]:
+def _built_in(
+    secrets_dir: str, vault: VaultSettings | None, assets: AssetServiceSettings | None
+) -> dict[str, SecretStore]:
     known: dict[str, SecretStore] = {"env": EnvStore()}
     if secrets_dir:
         known["file"] = FileStore(Path(secrets_dir))
     if vault is not None:
         known["vault"] = VaultStore(vault)
+    if assets is not None:
+        known["asset"] = AssetService(assets)
     return known

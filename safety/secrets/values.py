@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from safety.secrets.errors import ReferenceInvalid
 
-# Store, path below it, and the field inside; segments begin with a letter, digit or underscore: no "..".
+# Store, path below it, its version, and the field inside; segments begin with a letter, digit or underscore: no "..".
 _REFERENCE = re.compile(
-    r"(?P<store>[a-z][a-z0-9_]{0,31}):(?P<path>\w[\w.@-]{0,127}(?:/\w[\w.@-]{0,127}){0,15})(?:#(?P<key>[\w.-]{1,128}))?",
+    r"(?P<store>[a-z][a-z0-9_]{0,31}):(?P<path>\w[\w.@-]{0,127}(?:/\w[\w.@-]{0,127}){0,15})"
+    r"(?:\?version=(?P<version>[1-9][0-9]{0,8}))?(?:#(?P<key>[\w.-]{1,128}))?",
     re.ASCII,
 )
 
@@ -27,6 +28,15 @@ class SecretValue:
         if self._bytes is None:
             raise ValueError("this secret value was wiped")
         return self._bytes.decode("utf-8", "surrogatepass")
+
+    @property
+    def size(self) -> int:
+        """Bytes; 0 after `wipe`."""
+        return len(self._bytes or b"")
+
+    @property
+    def is_wiped(self) -> bool:
+        return self._bytes is None
 
     def wipe(self) -> None:
         """Overwrite the value. Best effort: what `reveal` gave out is up to the garbage collector."""
@@ -49,11 +59,15 @@ class SecretValue:
 
 @dataclass(frozen=True)
 class SecretRef:
-    """Where a secret is kept: `vault:kv/acme/web#password`. Its text may be stored and shown."""
+    """Where a secret is kept: `vault:kv/acme/web#password`. Its text may be stored and shown.
+
+    `version`: the one that is meant, `vault:kv/acme/web?version=3#password`; the newest when 0.
+    """
 
     store: str
     path: str
     key: str = ""
+    version: int = 0
 
     @classmethod
     def parse(cls, text: str) -> "SecretRef":
@@ -64,10 +78,16 @@ class SecretRef:
                 'a secret is referenced as {"secret": "<store>:<path>"} or "<store>:<path>#<field>", '
                 'such as {"secret": "vault:kv/acme/web#password"}'
             )
-        return cls(match["store"], match["path"], match["key"] or "")
+        return cls(match["store"], match["path"], match["key"] or "", int(match["version"] or 0))
 
     def __str__(self) -> str:
-        return f"{self.store}:{self.path}" + (f"#{self.key}" if self.key else "")
+        version = f"?version={self.version}" if self.version else ""
+        return f"{self.store}:{self.path}{version}" + (f"#{self.key}" if self.key else "")
+
+    @property
+    def place(self) -> "SecretRef":
+        """The same without the field: what is read from the store at once."""
+        return replace(self, key="") if self.key else self
 
 
 def is_reference(value: object) -> bool:

@@ -13,13 +13,21 @@ from django.urls import reverse
 
 from executions.models import Asset, Execution, Worker
 from safety.administration import REACHABLE_ROWS, BoundedPaginator
-from safety.models import AccessDecision, AssetLease, MaskingRule, Membership, Tenant, TimeoutPolicy
+from safety.models import (
+    AccessDecision,
+    AssetLease,
+    MaskingRule,
+    Membership,
+    SecretStore,
+    Tenant,
+    TimeoutPolicy,
+)
 from tests import factories
 
 pytestmark = pytest.mark.usefixtures("live_db")
 
 OURS = [*apps.get_app_config("executions").get_models(), *apps.get_app_config("safety").get_models()]
-EDITABLE = {Tenant, Membership, Asset, TimeoutPolicy, MaskingRule}
+EDITABLE = {Tenant, Membership, Asset, TimeoutPolicy, MaskingRule, SecretStore}
 # Rows that belong to no tenant.
 SHARED = {Worker, TimeoutPolicy}
 
@@ -46,6 +54,9 @@ def a_bit_of_everything(number: int = 0) -> Execution:
     Worker.objects.create(name=f"host:{number}:1", version="1")
     AccessDecision.objects.create(
         tenant_id=execution.tenant_id, actor_id=user.pk, question="run:read", allowed=True, reason=""
+    )
+    SecretStore.objects.create(
+        tenant_id=execution.tenant_id, name=f"store{number}", kind="file", settings={}, prefixes=["x"]
     )
     return execution
 

@@ -12,6 +12,7 @@ import pytest
 from safety.secrets import errors
 from safety.secrets.resolver import Resolver
 from safety.secrets.vault import VaultSettings, VaultStore
+from tests.secret_stores import read
 from tests.services.openbao import OpenBao
 
 POLICY = (
@@ -34,7 +35,8 @@ def root(openbao: OpenBao) -> hvac.Client:
     client.sys.enable_secrets_engine("kv", path="old", options={"version": "1"})
     client.secrets.kv.v1.create_or_update_secret("acme/web", {"password": "hunter2-old"}, mount_point="old")
     client.sys.create_or_update_policy("acme", POLICY)
-    client.sys.enable_auth_method("approle")
+    if "approle/" not in client.sys.list_auth_methods()["data"]:
+        client.sys.enable_auth_method("approle")
     client.auth.approle.create_or_update_approle("worker", token_policies=["acme"], token_ttl="1h")
     return client
 
@@ -61,7 +63,7 @@ def by_role(openbao: OpenBao, root: hvac.Client) -> VaultSettings:
     ],
 )
 def test_both_versions_of_the_engine_are_read(vault: VaultStore, path: str, key: str, value: str) -> None:
-    assert vault.read("acme", path, key) == value
+    assert read(vault, "acme", path, key) == value
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_each_refusal_is_told_apart_and_holds_no_value(
     vault: VaultStore, path: str, key: str, error: type[errors.SecretError]
 ) -> None:
     with pytest.raises(error) as failure:
-        vault.read("acme", path, key)
+        read(vault, "acme", path, key)
 
     assert "hunter2" not in str(failure.value)
     assert not failure.value.transient
@@ -93,20 +95,20 @@ def test_each_refusal_is_told_apart_and_holds_no_value(
 def test_a_role_reads_what_its_policy_allows(openbao: OpenBao, root: hvac.Client) -> None:
     vault = VaultStore(by_role(openbao, root))
 
-    assert vault.read("acme", "secret/acme/web", "password") == "hunter2-acme"
+    assert read(vault, "acme", "secret/acme/web", "password") == "hunter2-acme"
     with pytest.raises(errors.SecretForbidden):
-        vault.read("other", "secret/other/web", "password")
+        read(vault, "other", "secret/other/web", "password")
 
 
 def test_a_revoked_token_of_a_role_is_replaced_by_signing_in_again(
     openbao: OpenBao, root: hvac.Client
 ) -> None:
     vault = VaultStore(by_role(openbao, root))
-    vault.read("acme", "secret/acme/web", "password")
-    assert vault._client is not None
-    root.auth.token.revoke(vault._client.token)
+    read(vault, "acme", "secret/acme/web", "password")
+    assert vault.session._client is not None
+    root.auth.token.revoke(vault.session._client.token)
 
-    assert vault.read("acme", "secret/acme/web", "password") == "hunter2-acme"
+    assert read(vault, "acme", "secret/acme/web", "password") == "hunter2-acme"
 
 
 def test_a_token_from_a_file_is_read_again_when_it_was_renewed(
@@ -115,12 +117,12 @@ def test_a_token_from_a_file_is_read_again_when_it_was_renewed(
     first, second = (root.auth.token.create(policies=["acme"])["auth"]["client_token"] for _ in range(2))
     (tmp_path / "token").write_text(first + "\n")
     vault = VaultStore(VaultSettings(address=openbao.url, token_file=str(tmp_path / "token")))
-    vault.read("acme", "secret/acme/web", "password")
+    read(vault, "acme", "secret/acme/web", "password")
 
     root.auth.token.revoke(first)
     (tmp_path / "token").write_text(second)
 
-    assert vault.read("acme", "secret/acme/web", "password") == "hunter2-acme"
+    assert read(vault, "acme", "secret/acme/web", "password") == "hunter2-acme"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_a_sign_in_that_is_not_accepted_says_so(
     vault = VaultStore(VaultSettings(address=openbao.url, **given))
 
     with pytest.raises(errors.SignInRefused) as failure:
-        vault.read("acme", "secret/acme/web", "password")
+        read(vault, "acme", "secret/acme/web", "password")
 
     assert not failure.value.transient
 
@@ -151,9 +153,7 @@ def test_a_sealed_server_is_worth_a_retry() -> None:
         hvac.Client(url=server.url, token=server.token).sys.seal()
 
         with pytest.raises(errors.StoreSealed) as failure:
-            VaultStore(VaultSettings(address=server.url, token=server.token)).read(
-                "acme", "secret/acme/web", ""
-            )
+            read(VaultStore(VaultSettings(address=server.url, token=server.token)), "acme", "secret/acme/web")
     finally:
         server.close()
 
@@ -214,13 +214,13 @@ def impostor() -> Iterator[Callable[..., str]]:
         (200, b"[]", errors.StoreGarbled),
         (200, b'{"data": 5}', errors.StoreGarbled),
         (200, b'{"data"', errors.StoreGarbled),
-        (307, b"", errors.StoreGarbled),
+        (307, b"", errors.StoreRedirects),
         (418, b"hunter2", errors.StoreGarbled),
-        (500, b'{"errors": ["hunter2"]}', errors.StoreUnreachable),
-        (502, b"hunter2", errors.StoreUnreachable),
-        (429, b"", errors.StoreUnreachable),
+        (500, b'{"errors": ["hunter2"]}', errors.StoreFaulty),
+        (502, b"hunter2", errors.StoreFaulty),
+        (429, b"", errors.StoreBusy),
         (503, b'{"errors": ["Vault is sealed"]}', errors.StoreSealed),
-        (0, b"", errors.StoreUnreachable),
+        (0, b"", errors.StoreSlow),
     ],
 )
 def test_whatever_answers_instead_of_vault_is_an_error_of_its_own(
@@ -230,7 +230,7 @@ def test_whatever_answers_instead_of_vault_is_an_error_of_its_own(
     vault = VaultStore(VaultSettings(address=address, token="t", timeout_s=0.3))
 
     with pytest.raises(error) as failure:
-        vault.read("acme", "secret/acme/web", "")
+        read(vault, "acme", "secret/acme/web", "")
 
     assert "hunter2" not in str(failure.value)
 
@@ -240,4 +240,4 @@ def test_an_address_where_nobody_is_says_so(address: str) -> None:
     vault = VaultStore(VaultSettings(address=address, token="t"))
 
     with pytest.raises((errors.StoreUnreachable, errors.StoreGarbled)):
-        vault.read("acme", "secret/acme/web", "")
+        read(vault, "acme", "secret/acme/web", "")

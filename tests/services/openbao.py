@@ -2,9 +2,11 @@
 
 import importlib.util
 import json
+import re
 import secrets
 import shutil
 import signal
+import ssl
 import tempfile
 import urllib.error
 import urllib.request
@@ -14,13 +16,17 @@ from tests.services.processes import Owned, ServiceUnavailable, free_port, plain
 
 
 class OpenBao:
-    """A dev server with a root token; KV version 2 is mounted at `secret/`."""
+    """A dev server with a root token; KV version 2 is mounted at `secret/`.
 
-    def __init__(self) -> None:
+    With `tls` it speaks HTTPS, with a certificate by an authority of its own: `ca_file`.
+    """
+
+    def __init__(self, *, tls: bool = False) -> None:
         self.token = f"root-{secrets.token_hex(12)}"
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.folder = Path(tempfile.mkdtemp(prefix="opsc-bao-"))
+        self.ca_file = self.folder / "vault-ca.pem"
         self.process = Owned(
             [
                 program(),
@@ -29,6 +35,7 @@ class OpenBao:
                 "-dev-no-store-token",
                 f"-dev-root-token-id={self.token}",
                 f"-dev-listen-address=127.0.0.1:{self.port}",
+                *(["-dev-tls", f"-dev-tls-cert-dir={self.folder}"] if tls else []),
             ],
             log=self.folder / "bao.log",
             env=plain_environment(HOME=str(self.folder)),
@@ -38,6 +45,16 @@ class OpenBao:
     def put(self, path: str, **values: str) -> None:
         """Store a secret under `secret/<path>`."""
         self._request("POST", f"/v1/secret/data/{path}", {"data": values})
+
+    def seal(self) -> None:
+        """Answer nothing but that it is sealed."""
+        self._request("PUT", "/v1/sys/seal", {})
+
+    def unseal(self) -> None:
+        """Be of use again."""
+        found = re.search(r"Unseal Key: (\S+)", (self.folder / "bao.log").read_text())
+        assert found, "the server's log does not tell its unseal key"
+        self._request("PUT", "/v1/sys/unseal", {"key": found[1]})
 
     def close(self) -> None:
         """Stop it and remove what it wrote."""
@@ -58,7 +75,8 @@ class OpenBao:
             data=None if body is None else json.dumps(body).encode(),
             headers={"X-Vault-Token": self.token},
         )
-        with urllib.request.urlopen(request, timeout=5):
+        trusted = ssl.create_default_context(cafile=self.ca_file) if self.ca_file.exists() else None
+        with urllib.request.urlopen(request, timeout=5, context=trusted):
             pass
 
 

@@ -105,6 +105,15 @@ class Sshd:
         _make_key(self.folder / "host_key")
         self.start()
 
+    def trust_authority(self, public_key: Path) -> None:
+        """Let in whoever has a certificate by this authority, and nobody by a key of the list."""
+        self.stop()
+        (self.folder / "authorized_keys").write_text("")
+        with (self.folder / "sshd_config").open("a") as file:
+            file.write(f"TrustedUserCAKeys {public_key}\n")
+        (self.folder / "sshd.log").write_text("")
+        self.start()
+
     def close(self) -> None:
         """Stop and forget."""
         self.stop()

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from safety.secrets import errors
+from safety.secrets.local import EnvStore, FileStore
 from safety.secrets.resolver import DEEPEST, MOST_REFERENCES, Resolver
-from safety.secrets.stores import EnvStore, FileStore, store
+from safety.secrets.stores import store
 from safety.secrets.values import SecretValue
+from tests.secret_stores import read
 
 
 @pytest.fixture
@@ -39,9 +41,9 @@ def files(tmp_path: Path) -> Path:
 def test_files_are_read_without_the_newline_at_their_end(files: Path) -> None:
     kept = FileStore(files)
 
-    assert kept.read("acme", "web/db_password", "") == "s3cret"
-    assert kept.read("acme", "pin", "") == "1234-5678"
-    assert len(kept.read("acme", "full", "")) == 65536
+    assert read(kept, "acme", "web/db_password", "") == "s3cret"
+    assert read(kept, "acme", "pin", "") == "1234-5678"
+    assert len(read(kept, "acme", "full", "")) == 65536
 
 
 @pytest.mark.parametrize(
@@ -63,23 +65,23 @@ def test_a_file_that_is_not_the_tenants_own_text_is_refused(
     files: Path, path: str, error: type[errors.SecretError]
 ) -> None:
     with pytest.raises(error):
-        FileStore(files).read("acme", path, "")
+        read(FileStore(files), "acme", path, "")
 
 
 @pytest.mark.parametrize("slug", ["", ".", "..", "../secrets/acme", "/etc"])
 def test_a_tenant_slug_cannot_lead_elsewhere(files: Path, slug: str) -> None:
     with pytest.raises(errors.SecretError):
-        FileStore(files).read(slug, "web/db_password", "")
+        read(FileStore(files), slug, "web/db_password", "")
 
 
 def test_a_variable_is_read_under_the_tenants_name_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPSC_SECRET_ACME_TWO__DB_PASSWORD", "s3cret")
 
-    assert EnvStore().read("acme-two", "DB_PASSWORD", "") == "s3cret"
+    assert read(EnvStore(), "acme-two", "DB_PASSWORD", "") == "s3cret"
     with pytest.raises(errors.SecretMissing):
-        EnvStore().read("acme", "DB_PASSWORD", "")
+        read(EnvStore(), "acme", "DB_PASSWORD", "")
     with pytest.raises(errors.FieldMissing):
-        EnvStore().read("acme-two", "DB_PASSWORD", "x")
+        read(EnvStore(), "acme-two", "DB_PASSWORD", "x")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_a_variable_is_read_under_the_tenants_name_only(monkeypatch: pytest.Monk
 )
 def test_names_that_two_tenants_could_share_are_refused(slug: str, name: str) -> None:
     with pytest.raises(errors.SecretForbidden):
-        EnvStore().read(slug, name, "")
+        read(EnvStore(), slug, name, "")
 
 
 def test_only_configured_stores_are_there(
@@ -109,7 +111,7 @@ def test_only_configured_stores_are_there(
         with pytest.raises(errors.StoreUnknown, match=r"configured: env$"):
             store(name)
     settings.OPSC = settings.OPSC | {"SECRETS_DIR": str(files)}
-    assert store("file").read("acme", "pin", "") == "1234-5678"
+    assert read(store("file"), "acme", "pin", "") == "1234-5678"
 
 
 def test_references_are_replaced_wherever_they_stand(settings: Any, files: Path) -> None:
@@ -129,7 +131,7 @@ def test_references_are_replaced_wherever_they_stand(settings: Any, files: Path)
     assert pin.reveal() == "1234-5678"
     assert resolved == {"a": [pin, 1], "b": {"c": (pin, None)}, "secret": "x", "d": "e"}
     assert given["a"][0] == {"secret": "file:pin"}  # type: ignore[index]
-    resolver.wipe()
+    resolver.end()
     with pytest.raises(ValueError, match="wiped"):
         pin.reveal()
 

@@ -44,6 +44,8 @@ def test_a_wiped_value_is_gone() -> None:
         ("vault:kv/data/acme/web#password", SecretRef("vault", "kv/data/acme/web", "password")),
         ("env:DB_PASSWORD", SecretRef("env", "DB_PASSWORD")),
         ("file:web/db_password", SecretRef("file", "web/db_password")),
+        ("vault:kv/acme/web?version=3#password", SecretRef("vault", "kv/acme/web", "password", 3)),
+        ("vault:kv/acme/web?version=12", SecretRef("vault", "kv/acme/web", "", 12)),
     ],
 )
 def test_references_are_read_and_written_alike(text: str, expected: SecretRef) -> None:
@@ -55,7 +57,8 @@ def test_references_are_read_and_written_alike(text: str, expected: SecretRef) -
     "text",
     ["", "hunter2", "file:", "file:/etc/passwd", "file:../x", "file:a/../b", "file:a//b", "file:.hidden", "file:a/..",
      "vault:kv/a?b=1", "vault:kv/a%2e", "vault:kv/a#", "vault:kv/a#b#c", "vault:kv/a b", "vault:kv/a\n", "V:x",
-     "file:ü"],
+     "file:ü", "vault:kv/a?version=0", "vault:kv/a?version=-1", "vault:kv/a?version=x", "vault:kv/a#k?version=1",
+     "vault:kv/a?version=1&x=2", "vault:kv/a?version=", "vault:kv/a?version=01"],
 )  # fmt: skip
 def test_a_malformed_reference_is_refused_with_the_right_form(text: str) -> None:
     with pytest.raises(ReferenceInvalid, match="such as") as failure:
@@ -90,8 +93,14 @@ def test_references_are_found_with_their_places() -> None:
 def test_every_error_has_a_code_of_its_own_and_says_whether_to_retry() -> None:
     kinds = SecretError.__subclasses__()
 
-    assert len({kind.code for kind in kinds}) == len(kinds) == 13
-    assert {kind.code for kind in kinds if kind.transient} == {"secret.sealed", "secret.unreachable"}
+    assert len({kind.code for kind in kinds}) == len(kinds) == 23
+    assert {kind.code for kind in kinds if kind.transient} == {
+        "secret.sealed",
+        "secret.unreachable",
+        "secret.slow",
+        "secret.busy",
+        "secret.fault",
+    }
 
 
 @pytest.mark.parametrize(

@@ -30,5 +30,6 @@ class Command(OpsCommand):
             confirmed=options["yes"],
             idempotency_key=options["idempotency_key"],
             again=options["again"],
+            allow_likely_secret=options["allow_likely_secret"].strip(),
         )
         return launch(self, submitted, wait=options.get("wait", True))

@@ -1,0 +1,24 @@
+"""A person says that what looks like a secret in a plan is none."""
+
+from typing import Any
+
+from executions import rights
+from executions.plans import Plan
+from safety.models import Tenant
+
+LONGEST_REASON = 300  # characters
+PERMISSION = "safety.override_secret_check"
+
+
+@rights.records_refusals
+def require(user: Any, tenant: Tenant) -> None:
+    """Raises NotAllowed, and records it, unless the person's role holds the permission in the tenant."""
+    rights.require(user, PERMISSION, tenant, "You may not say that what looks like a secret is none.")
+
+
+def record_of(plan: Plan, reason: str) -> dict[str, Any] | None:
+    """What the history keeps: places and kinds, never values; None when nothing looked like a secret."""
+    if not plan.likely_secrets:
+        return None
+    found = [{"place": place, "kind": kind} for place, kind in plan.likely_secrets]
+    return {"reason": reason[:LONGEST_REASON], "found": found}
