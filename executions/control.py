@@ -1,4 +1,4 @@
-"""What people do to an execution while it is open or after it ended: cancel, retry, release."""
+"""What people do to an execution while it is open or after it ended: cancel, retry."""
 
 import json
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ from executions import dispatch, lifecycle
 from executions.errors import Conflict, NotFound
 from executions.gates import narrowed_hash
 from executions.heartbeat import CHANNEL
-from executions.inventory import inventory_for
+from executions.inventory import frozen_for
 from executions.lifecycle import By
 from executions.models import Execution, StepRun
-from executions.plans import FrozenPlan, freeze, parse_plan
+from executions.plans import FrozenPlan, parse_plan
 from executions.rights import records_refusals, require
 from executions.states import ExecutionStatus, StepStatus
 from executions.submission import Submitted, new_key, submit_frozen
 from safety.cancellation import CancelReason
-from safety.models import AssetLease, Tenant
+from safety.models import Tenant
 from safety.sql import fetch, fetch_one
 
 _WISH: LiteralString = """
@@ -89,6 +89,12 @@ def cancel_for_timeout(execution_id: UUID, why: str = "") -> str:
         row = fetch(_LIMIT, {"execution": execution_id})[0]
         why = f"the limit of {row['limit_s']} s for the whole execution was reached (policy {row['policy']})"
     return _cancel(execution_id, kind=CancelReason.TIMEOUT, reason=why, by=By.system())
+
+
+def stop_holder(execution_id: UUID, *, by: By, reason: str) -> None:
+    """Cancel an execution from which a person took a lease away; nothing when it is over."""
+    if Execution.objects.filter(pk=execution_id, finished_at__isnull=True).exists():
+        _cancel(execution_id, kind=CancelReason.USER, reason=reason, by=by)
 
 
 def _cancel(execution_id: UUID, *, kind: CancelReason, reason: str, by: By) -> str:
@@ -168,7 +174,7 @@ def retry(execution_id: UUID, *, user: User, failed_only: bool = False, confirme
             hint="Wait for its end, or cancel it first.",
         )
     plan = parse_plan(execution.plan, allow_likely_secrets=True)
-    frozen = freeze(plan, inventory_for(execution.tenant_id, plan.target_names()))
+    frozen = frozen_for(execution.tenant_id, plan)
     if failed_only:
         frozen = _only_failed(execution, frozen)
     return submit_frozen(
@@ -212,36 +218,6 @@ def _only_failed(execution: Execution, frozen: FrozenPlan) -> FrozenPlan:
         step_run_count=sum(len(step.targets) for step in steps),
         approval_hash=narrowed_hash(frozen.approval_hash, targets),
     )
-
-
-@records_refusals
-def release_lease(asset_id: UUID, *, user: User, reason: str) -> None:
-    """Free an asset that was kept for review, because a person says that it is safe.
-
-    Raises:
-      NotFound, NotAllowed: No such lease for this person, or not theirs to release.
-      Conflict: It is not under review: its holder is at work.
-    """
-    lease = AssetLease.objects.filter(asset_id=asset_id).first()
-    if lease is None or not user.has_perm("executions.view_execution", lease):
-        raise NotFound("Nobody holds this asset.")
-    require(user, "safety.release_assetlease", lease, "Only a tenant admin may release a lease.")
-    if not reason.strip():
-        raise Conflict("A reason is needed.", hint="Say how you know that the asset is free.")
-    with transaction.atomic():
-        deleted, _ = AssetLease.objects.filter(
-            asset_id=asset_id, under_review=True, token=lease.token
-        ).delete()
-        if not deleted:
-            raise Conflict("The lease is not under review; its holder is at work.", hint="Cancel the holder.")
-        lifecycle.record(
-            "lock.released",
-            tenant_id=lease.tenant_id,
-            execution_id=lease.execution_id,
-            by=By.user(user),
-            data={"asset": str(asset_id), "reason": reason, "token": lease.token},
-        )
-        dispatch.wake(lifecycle.wake_waiting_for([asset_id]))
 
 
 def visible(execution_id: UUID, user: Any) -> Execution:

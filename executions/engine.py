@@ -9,15 +9,16 @@ from typing import cast
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 
-from executions import dispatch, lifecycle, performing
+from executions import dispatch, lifecycle, performing, standing
 from executions.gates import StepApproval, StepEffects, StepWishes
 from executions.holdings import HOLDINGS
 from executions.lifecycle import ClaimedStep, Ready
 from safety import chain
 from safety.cancellation import CancelReason, CancelToken
 from safety.choices import ActionClass, Effect
-from safety.context import LeaseLost, Limits, Outcome, OutcomeStatus, StepContext, StepHandler
+from safety.context import AssetTaken, LeaseLost, Limits, Outcome, OutcomeStatus, StepContext, StepHandler
 from safety.masking.log_fields import bind
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ LONGEST_SHIFT_S = 60.0  # one message is worked on no longer than this before it
 RETRY_BASE_S, RETRY_CAP_S = 1.0, 300.0
 TRY_AGAIN_S = 5.0  # before another holder tries to reach what an earlier one began
 NOT_REACHED = "not_reached"
+DETACHED = "detached"  # the work goes on by itself
 WAIT_SLACK_S = 5.0
 LOCK_POLL_S = 15.0  # a freed asset wakes its waiters at once; this is for a wake-up that was lost
 
@@ -35,6 +37,7 @@ class RunningStep(StepContext):
     """The safety chain's context of a claimed step run."""
 
     claimed: ClaimedStep
+    effects: StepEffects
 
 
 def work_off(queue: str) -> int:
@@ -83,7 +86,11 @@ def run(step: ClaimedStep, claimed_at: float) -> list[Ready]:
     with about, HOLDINGS.hold(step, context.cancel, claimed_at):
         try:
             outcome = _as_far_as_known(step, context, _through_chain(context))
-            return _record(step, outcome, left_s=step.left_s - (time.monotonic() - claimed_at))
+            left_s = step.left_s - (time.monotonic() - claimed_at)
+            try:
+                return _record(step, outcome, left_s=left_s, asset_token=context.effects.asset_token)
+            except AssetTaken as taken:
+                return _record(step, _in_doubt(outcome, taken), left_s=left_s)
         except LeaseLost:
             logger.warning("lost the lease on step run %s; nothing was recorded", step.step_run_id)
             return []
@@ -108,6 +115,8 @@ def _context(step: ClaimedStep) -> RunningStep:
         asset_id=step.asset_id,
         objection=_objection(step),
         changes_assets=tuple(UUID(asset) for asset in step.changes_assets),
+        shares=step.shares,
+        waits_when_busy=not step.fail_when_busy,
         limits=Limits(
             policy=step.policy,
             step_s=_step_limit_s(step),
@@ -145,11 +154,13 @@ def _through_chain(context: RunningStep) -> Outcome:
         return _handler(tuple(settings.SAFETY_MIDDLEWARE))(context)
     except LeaseLost:
         raise
+    except AssetTaken as taken:  # before anything began; what was begun earlier has to be attached to again
+        category = DETACHED if context.resume else "asset_taken"
+        return Outcome(status=OutcomeStatus.HANDED_OVER, category=category, detail=str(taken))
     except Exception as error:
         logger.exception("step run %s failed inside OpsConductor", context.step_run_id)
         detail = f"internal error ({type(error).__name__}); see the worker's log"
-        begun = isinstance(context.effects, StepEffects) and context.effects.begun
-        if begun and context.claimed.effect in (Effect.UNSAFE, Effect.CHECKABLE):
+        if context.effects.begun and context.claimed.effect in (Effect.UNSAFE, Effect.CHECKABLE):
             return Outcome(status=OutcomeStatus.INTERRUPTED, category="internal", detail=detail)
         return Outcome(status=OutcomeStatus.FAILED, category="internal", detail=detail, retryable=True)
 
@@ -172,7 +183,14 @@ def _as_far_as_known(step: ClaimedStep, context: RunningStep, outcome: Outcome) 
     return replace(outcome, status=OutcomeStatus.INTERRUPTED)
 
 
-def _record(step: ClaimedStep, outcome: Outcome, *, left_s: float) -> list[Ready]:
+def _in_doubt(outcome: Outcome, taken: AssetTaken) -> Outcome:
+    """A good end that cannot be believed: somebody else may have been at work on the asset at the same time."""
+    return replace(outcome, status=OutcomeStatus.INTERRUPTED, category="asset_taken", detail=str(taken))
+
+
+def _record(
+    step: ClaimedStep, outcome: Outcome, *, left_s: float, asset_token: int | None = None
+) -> list[Ready]:
     worker = HOLDINGS.worker
     match outcome.status:
         case OutcomeStatus.WAITING:
@@ -189,7 +207,7 @@ def _record(step: ClaimedStep, outcome: Outcome, *, left_s: float) -> list[Ready
             return []
         why = f"not tried again: the execution's time ends before that (policy {step.policy})"
         outcome = replace(outcome, detail=f"{outcome.detail}; {why}" if outcome.detail else why)
-    finished = lifecycle.finish(step, outcome, worker=worker)
+    finished = lifecycle.finish(step, outcome, worker=worker, asset_token=asset_token)
     _tell_a_person(step, outcome, worker)
     performing.forget(step)
     return finished.ready
@@ -199,17 +217,24 @@ def _hand_over(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
     if outcome.category == NOT_REACHED:
         lifecycle.hand_over(step, outcome, worker=worker, resume=step.resume, delay_s=TRY_AGAIN_S)
         return []
-    lifecycle.hand_over(step, outcome, worker=worker, resume=outcome.category == "detached")
+    lifecycle.hand_over(step, outcome, worker=worker, resume=outcome.category == DETACHED)
     return [Ready(step.step_run_id, step.queue, step.priority)]
 
 
 def _wait(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
-    described = performing.describe_wait(outcome)
-    if step.fail_when_busy or step.lock_wait_s > settings.OPSC["LOCK_WAIT_S"]:
+    described = replace(outcome, detail=standing.why_it_waits(step, outcome.waits_for) or outcome.detail)
+    longest: float = settings.OPSC["LOCK_WAIT_S"]
+    left_s = min(longest, longest if step.max_wait_s is None else step.max_wait_s) - step.lock_wait_s
+    if step.fail_when_busy or left_s <= 0:
         busy = Outcome(status=OutcomeStatus.FAILED, category="asset_busy", detail=described.detail)
-        return lifecycle.finish(step, busy, worker=worker).ready
-    lifecycle.wait_for_assets(step, described, worker=worker, delay_s=LOCK_POLL_S * random.uniform(0.8, 1.2))  # noqa: S311
-    return []
+        with transaction.atomic():
+            ready = lifecycle.finish(step, busy, worker=worker).ready
+            return ready + lifecycle.leave_line(step.execution_id)
+    poll_s = min(LOCK_POLL_S * random.uniform(0.8, 1.2), left_s)  # noqa: S311
+    lifecycle.wait_for_assets(step, described, worker=worker, delay_s=poll_s)
+    return lifecycle.wake_waiting_for(
+        outcome.waits_for
+    )  # whoever was freed before the step run began to wait
 
 
 def may_retry(step: ClaimedStep, outcome: Outcome) -> bool:

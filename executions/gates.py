@@ -6,12 +6,13 @@ from typing import LiteralString
 from uuid import UUID
 
 from executions.holdings import HOLDINGS
-from executions.inventory import inventory_for
+from executions.inventory import frozen_for
 from executions.lifecycle import ClaimedStep
-from executions.plans import PlanInvalid, freeze, parse_plan, plan_hash
+from executions.plans import PlanInvalid, parse_plan, plan_hash
 from executions.plans.canonical import canonical_bytes
+from safety import leases
 from safety.cancellation import CancelToken, Wish
-from safety.context import LeaseLost
+from safety.context import AssetTaken, LeaseLost
 from safety.sql import fetch, fetch_one
 
 FRESH_S = 0.1  # a look at the record is not repeated within so many seconds
@@ -23,6 +24,9 @@ UPDATE opsc_step_run r SET effect_at = CASE WHEN r.effect_at IS NULL AND e.cance
 FROM opsc_execution e, opsc_step_run was
 WHERE r.id = %(id)s AND r.status = 'running' AND r.lease_token = %(token)s AND was.id = r.id
   AND r.lease_expires_at > statement_timestamp() AND e.id = r.execution_id
+  AND (%(asset_token)s::bigint IS NULL OR EXISTS (
+      SELECT FROM opsc_lease l WHERE l.lockable_id = r.asset_id AND l.execution_id = r.execution_id
+        AND l.token = %(asset_token)s))
 RETURNING was.effect_at IS NOT NULL AS had_begun, e.cancel_requested_at IS NOT NULL AS cancelling,
           e.cancel_kind, e.cancel_actor, e.cancel_reason
 """
@@ -59,16 +63,26 @@ class StepEffects:
     def __init__(self, step: ClaimedStep, cancel: CancelToken) -> None:
         self._step, self._cancel = step, cancel
         self.begun = False
+        self.asset_token: int | None = None
+
+    def holds(self, asset_token: int | None) -> None:
+        """From now on nothing may begin, or end well, without this lease on the step's own asset."""
+        self.asset_token = asset_token
 
     def begin(self) -> bool:
-        """Commit the intent; false when this attempt's effect had begun before. Raises LeaseLost.
+        """Commit the intent; false when this attempt's effect had begun before. Raises LeaseLost, AssetTaken.
 
         A cancel that was committed before this moment is seen here, one that comes later reaches the holder
         by its heartbeat: nothing falls between.
         """
-        row = fetch_one(_BEGIN, {"id": self._step.step_run_id, "token": self._step.token})
+        step = self._step
+        row = fetch_one(
+            _BEGIN, {"id": step.step_run_id, "token": step.token, "asset_token": self.asset_token}
+        )
         if row is None:
-            raise LeaseLost(f"step run {self._step.step_run_id}, token {self._step.token}")
+            if not leases.holds(step.execution_id, step.asset_id, self.asset_token):
+                raise AssetTaken(f"{step.asset_name} was given to somebody else before the step began")
+            raise LeaseLost(f"step run {step.step_run_id}, token {step.token}")
         if row["cancelling"]:
             wish = Wish.on_record(row["cancel_kind"], row["cancel_actor"], row["cancel_reason"])
             self._cancel.cancel(wish.reason, wish.detail)
@@ -140,7 +154,7 @@ def _changed_since(execution_id: UUID, approved_hash: str) -> str:
         return "the execution is gone"
     plan = parse_plan(row["plan"], allow_likely_secrets=True)
     try:
-        frozen = freeze(plan, inventory_for(row["tenant_id"], plan.target_names()))
+        frozen = frozen_for(row["tenant_id"], plan)
     except PlanInvalid as invalid:
         return f"the plan's targets changed after the approval: {invalid.problems[0].message}"
     rows = fetch(_TARGETS, {"execution": execution_id})

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import LiteralString
 
-from executions.plans import InventoryItem
+from executions.plans import FrozenPlan, InventoryItem, Plan, ResourceItem, freeze
 from safety.sql import fetch
 
 _BY_NAME: LiteralString = """
@@ -14,6 +14,19 @@ WHERE tenant_id = %(tenant)s AND is_active AND (name = ANY(%(names)s) OR id::tex
 _ALL: LiteralString = """
 SELECT id, name, environment, tags, connection FROM opsc_asset WHERE tenant_id = %(tenant)s AND is_active
 """
+
+
+_RESOURCES: LiteralString = """
+SELECT id, name, capacity FROM opsc_resource WHERE tenant_id = %(tenant)s AND name = ANY(%(names)s)
+"""
+
+
+def frozen_for(tenant_id: int, plan: Plan) -> FrozenPlan:
+    """The plan bound to what the tenant has now. Raises PlanInvalid."""
+    names = plan.resource_names()
+    rows = fetch(_RESOURCES, {"tenant": tenant_id, "names": list(names)}) if names else []
+    resources = [ResourceItem(row["id"], row["name"], row["capacity"]) for row in rows]
+    return freeze(plan, inventory_for(tenant_id, plan.target_names()), resources)
 
 
 def inventory_for(tenant_id: int, names: Collection[str] | None) -> list[InventoryItem]:

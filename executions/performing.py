@@ -3,7 +3,7 @@
 import logging
 import socket
 from dataclasses import replace
-from typing import Any, LiteralString
+from typing import Any
 from uuid import uuid5
 
 from django.conf import settings
@@ -21,17 +21,8 @@ from safety.cancellation import CancelReason, CancelToken
 from safety.choices import Effect
 from safety.context import LeaseLost, Outcome, OutcomeStatus, StepContext
 from safety.middleware.cancellation import never_began
-from safety.sql import fetch
 
 logger = logging.getLogger(__name__)
-
-_HOLDERS: LiteralString = """
-SELECT a.name AS asset, coalesce(e.name, 'another execution') AS execution, u.username AS person,
-       left(l.execution_id::text, 8) AS short_id
-FROM opsc_asset_lease l JOIN opsc_asset a ON a.id = l.asset_id
-LEFT JOIN opsc_execution e ON e.id = l.execution_id LEFT JOIN auth_user u ON u.id = e.requested_by_id
-WHERE l.asset_id = ANY(%(assets)s) ORDER BY a.name LIMIT 3
-"""
 
 
 def perform(context: StepContext, step: ClaimedStep) -> Outcome:
@@ -268,18 +259,6 @@ class _ProbeSink:
 
     def text(self) -> str:
         return self._kept.decode("utf-8", "replace")
-
-
-def describe_wait(outcome: Outcome) -> Outcome:
-    """Say which assets are held by whom."""
-    rows = fetch(_HOLDERS, {"assets": list(outcome.waits_for)})
-    held = [
-        f"{row['asset']} is held by {row['execution']} ({row['person']}, {row['short_id']})" for row in rows
-    ]
-    more = len(outcome.waits_for) - len(rows)
-    if more > 0:
-        held.append(f"and {more} more")
-    return replace(outcome, detail="; ".join(held) or outcome.detail)
 
 
 def forget(step: ClaimedStep) -> None:

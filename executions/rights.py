@@ -56,7 +56,7 @@ def refusal(user: Any, permission: str, about: Any, reason: str = "") -> Refusal
     question = replace(
         question_about(user, permission, about),
         execution_id=about.pk if is_execution else getattr(about, "execution_id", None),
-        asset_id=getattr(about, "asset_id", None),
+        asset_id=getattr(about, "asset_id", None) or getattr(about, "lockable_id", None),
     )
     answer = rbac.look(question)
     return Refusal(question, replace(answer, allowed=False, reason=reason or answer.reason or "not allowed"))

@@ -78,14 +78,15 @@ _STORE: LiteralString = (
 WITH execution AS (
     INSERT INTO opsc_execution (
         id, tenant_id, requested_by_id, retry_of_id, name, plan, plan_hash, approval_hash, approval_level,
-        idempotency_key, status, mode, sla, action_class, environment, priority, fail_when_busy, changes_assets,
-        touches, estimate_s, policy, step_limit_s, limit_s, lease_limit_s, attempt_limit, total_runs, open_runs,
-        trace_id, queued_at)
+        idempotency_key, status, mode, sla, action_class, environment, priority, fail_when_busy, max_wait_s,
+        changes_assets, shares_assets, resources, touches, estimate_s, policy, step_limit_s, limit_s,
+        lease_limit_s, attempt_limit, total_runs, open_runs, trace_id, queued_at)
     VALUES (
         %(id)s, %(tenant)s, %(user)s, %(retry_of)s, %(name)s, %(plan)s, %(plan_hash)s, %(approval_hash)s,
         %(approval_level)s, %(key)s, %(status)s, %(mode)s, %(sla)s, %(action_class)s, %(environment)s,
-        %(priority)s, %(fail_when_busy)s, %(changes_assets)s::jsonb, %(touches)s::text[], %(estimate)s, %(policy)s,
-        %(step_s)s, %(execution_s)s, %(lease_s)s, %(attempts)s, %(total)s, %(total)s, %(trace)s,
+        %(priority)s, %(fail_when_busy)s, %(max_wait)s, %(changes_assets)s::jsonb, %(shares_assets)s::jsonb,
+        %(resources)s::jsonb, %(touches)s::text[], %(estimate)s, %(policy)s, %(step_s)s,
+        %(execution_s)s, %(lease_s)s, %(attempts)s, %(total)s, %(total)s, %(trace)s,
         CASE WHEN %(status)s = 'queued' THEN statement_timestamp() END)
     ON CONFLICT (idempotency_key) WHERE blocks_repeats DO NOTHING
     RETURNING id, tenant_id, status, approval_level, approval_hash
@@ -190,7 +191,10 @@ def _execution_parameters(new: NewExecution) -> dict[str, Any]:
         "touches": [f"{environment}:{action}" for environment, action in frozen.touches],
         "priority": frozen.priority,
         "fail_when_busy": frozen.on_busy == "fail",
+        "max_wait": frozen.max_wait_s,
         "changes_assets": json.dumps([str(asset) for asset in frozen.changes_assets]),
+        "shares_assets": json.dumps([str(asset) for asset in frozen.shares_assets]),
+        "resources": json.dumps({str(key): quantity for key, quantity in frozen.resources}),
         "estimate": frozen.estimate_s,
         "policy": policy.name,
         "step_s": policy.step_s,

@@ -10,8 +10,8 @@ from django.conf import settings
 
 from executions import dispatch, immediate_slots, overriding
 from executions.errors import Conflict, NotAllowed, Refusal
-from executions.inventory import inventory_for
-from executions.plans import FrozenPlan, Plan, freeze, parse_plan
+from executions.inventory import frozen_for
+from executions.plans import FrozenPlan, Plan, parse_plan
 from executions.rights import records_refusals
 from executions.states import Mode
 from executions.storing import Existing, NewExecution, existing, store
@@ -51,7 +51,7 @@ def preview(
     if allow_likely_secret:
         overriding.require(user, tenant)
     plan = parse_plan(raw, allow_likely_secrets=bool(allow_likely_secret))
-    return plan, freeze(plan, inventory_for(tenant.pk, plan.target_names()))
+    return plan, frozen_for(tenant.pk, plan)
 
 
 def submit(

@@ -7,7 +7,7 @@ from typing import LiteralString
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from executions import approvals, control, dispatch, lifecycle
+from executions import approvals, control, dispatch, lifecycle, reservations
 from executions.errors import Refused
 from executions.lifecycle import LifecycleError, Ready
 from executions.reaper import reap
@@ -76,9 +76,16 @@ LIMIT 200
 """
 
 _STALE_LEASES: LiteralString = """
-SELECT DISTINCT l.execution_id AS id FROM opsc_asset_lease l LEFT JOIN opsc_execution e ON e.id = l.execution_id
+SELECT DISTINCT l.execution_id AS id FROM opsc_lease l LEFT JOIN opsc_execution e ON e.id = l.execution_id
 WHERE l.expires_at < statement_timestamp() AND NOT l.under_review
   AND (e.id IS NULL OR e.finished_at IS NOT NULL)
+LIMIT 200
+"""
+
+# Whoever is over, is being stopped or waits for a person does not stand in line.
+_STALE_PLACES: LiteralString = """
+SELECT DISTINCT q.execution_id AS id FROM opsc_line_place q LEFT JOIN opsc_execution e ON e.id = q.execution_id
+WHERE e.id IS NULL OR e.status NOT IN ('approved', 'queued', 'running') OR e.cancel_requested_at IS NOT NULL
 LIMIT 200
 """
 
@@ -110,6 +117,8 @@ def _sweep() -> dict[str, int]:
         "timed_out": _end_overdue,
         "cancelled": _stop_leftovers,
         "leases_freed": _free_stale_leases,
+        "left_the_line": _leave_lines,
+        "reservations_ended": reservations.end_due,
         "moved_to_queue": lambda: len(fetch(_ABANDONED_IMMEDIATE, {"patience": IMMEDIATE_PATIENCE_S})),
         "workers_lost": lambda: len(fetch(_LOST_WORKERS, {"ttl": settings.OPSC["LEASE_TTL_S"]})),
         "woken_again": _wake_again,
@@ -153,7 +162,20 @@ def _stop_leftovers() -> int:
 
 
 def _free_stale_leases() -> int:
-    return _woken([run for row in fetch(_STALE_LEASES) for run in lifecycle.release_and_wake(row["id"])])
+    return _woken([run for row in fetch(_STALE_LEASES) for run in _freed(row)])
+
+
+def _freed(row: Row) -> list[Ready]:
+    with transaction.atomic():
+        return lifecycle.release_and_wake(row["id"])
+
+
+def _leave_lines() -> int:
+    stale = fetch(_STALE_PLACES)
+    for row in stale:
+        with transaction.atomic():
+            dispatch.wake(lifecycle.leave_line(row["id"]))
+    return len(stale)
 
 
 def _wake_again() -> int:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from safety.cancellation import CancelReason, CancelToken
 from safety.choices import ActionClass, Effect
+from safety.leases import Want
 
 if TYPE_CHECKING:
     from safety.masking import Masker
@@ -98,8 +99,11 @@ class EffectLog(Protocol):
     def begin(self) -> bool:
         """Commit the intent; false when this attempt's effect had begun before.
 
-        Raises LeaseLost when a newer holder exists.
+        Raises LeaseLost when a newer holder exists, AssetTaken when the asset was given to somebody else.
         """
+
+    def holds(self, asset_token: int | None) -> None:
+        """From now on nothing may begin, or end well, without this lease on the step's own asset."""
 
     def still_ours(self) -> None:
         """Lock the claim until the end of the transaction. Raises LeaseLost when a newer holder exists."""
@@ -116,15 +120,21 @@ class LeaseLost(Exception):
     """The lease on this step run is gone; another worker may hold it. Nothing was written."""
 
 
+class AssetTaken(Exception):
+    """The lease on the step's asset was taken away while it was held; another execution may be at work there."""
+
+
 @dataclass(kw_only=True)
 class StepContext:
     """One claimed step on its way to the target. Middleware may fill the fields at the end.
 
-    token: fencing token of the claim; changes_assets: the sorted ids of every asset that the
-    *execution* may change (empty for a pure read); arguments: the step's `with`, references unresolved;
-    credentials, username: references for signing in to the target, and the account there; masking_version: that of
-    the tenant's masking rules at the claim, 0 when it can have none; objection: why nobody may act on its asset
-    for this tenant, empty when somebody may.
+    token: fencing token of the claim; changes_assets: the sorted ids of every asset that the *execution* may
+    change (empty for a pure read); shares: what it holds beside others, assets and resources;
+    waits_when_busy: whether it may stand in line for all these; arguments: the step's `with`, references
+    unresolved; credentials, username: references for signing in to the target,
+    and the account there; masking_version: that of the
+    tenant's masking rules at the claim, 0 when it can have none; objection: why nobody may act on its asset for
+    this tenant, empty when somebody may.
     """
 
     tenant_id: int
@@ -150,6 +160,8 @@ class StepContext:
     wishes: CancelWatch
     username: str = ""
     objection: str = ""
+    shares: tuple[Want, ...] = ()
+    waits_when_busy: bool = True
     cancel: CancelToken = field(default_factory=CancelToken)
     # Filled by middleware on the way in, and wiped on the way out.
     masker: "Masker | None" = None
@@ -163,6 +175,7 @@ StepHandler = Callable[[StepContext], Outcome]
 
 __all__ = [
     "ApprovalGate",
+    "AssetTaken",
     "CancelReason",
     "CancelWatch",
     "EffectLog",

@@ -1,123 +1,217 @@
-"""Leases on assets: one execution at a time may change an asset.
+"""Leases on assets and named resources: one execution at a time changes an asset, in the order they asked.
 
-All times are the database's. A lease is taken only where no row stands or the row is the execution's own:
-nobody steals an expired one, because only the reaper knows whether its work is over. Every statement that
-locks several rows does so in the order of the asset ids.
+All times are the database's. Nobody steals an expired lease, because only the reaper knows whether its work is
+over. Whoever takes, frees or reserves something locks its row in `opsc_lockable` first; every statement that
+locks several rows does so in the order of the ids.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 from uuid import UUID
 
 from django.db import transaction
 
+from safety.models import LeaseMode
 from safety.sql import fetch
 
 
-@dataclass(frozen=True)
-class Holder:
-    """Who holds an asset that somebody else wants."""
+@dataclass(frozen=True, order=True)
+class Want:
+    """A thing that an execution has to hold. `quantity`: units of a resource; 1 for an asset."""
 
-    asset_id: UUID
-    execution_id: UUID
+    lockable_id: UUID
+    mode: LeaseMode = LeaseMode.EXCLUSIVE
+    quantity: int = 1
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """Why something cannot be had now.
+
+    kind: `held` by that execution, in `line` before us, `reserved` by a person, or more than the `capacity`.
+    """
+
+    kind: str
+    lockable_id: UUID
+    execution_id: UUID | None
 
 
 class AssetBusy(Exception):
-    """Another execution holds an asset; nothing was taken. A later try makes sense."""
+    """Something is held, reserved or somebody else's turn; nothing was taken. A later try makes sense."""
 
-    def __init__(self, holders: Sequence[Holder]) -> None:
-        super().__init__(f"{len(holders)} of the assets are held by other executions")
-        self.holders = list(holders)
+    def __init__(self, blockers: Sequence[Blocker]) -> None:
+        super().__init__("what it needs is held by other executions")
+        self.blockers = list(blockers)
+
+    @property
+    def lockables(self) -> tuple[UUID, ...]:
+        """What could not be had, sorted; the first fifty at most."""
+        return tuple(sorted({blocker.lockable_id for blocker in self.blockers}))
 
 
-# Re-entrant for the same execution. A lease that had run out gets a new token: there was a window.
-_ACQUIRE = """
-INSERT INTO opsc_asset_lease AS held (asset_id, tenant_id, execution_id, worker, token, expires_at,
-                                      under_review, reason)
-SELECT wanted.id, %(tenant)s, %(execution)s, %(worker)s, nextval('opsc_fencing_token'),
-       statement_timestamp() + make_interval(secs => %(ttl)s), false, ''
-FROM unnest(%(assets)s::uuid[]) AS wanted(id) ORDER BY wanted.id
-ON CONFLICT (asset_id) DO UPDATE SET
-    expires_at = EXCLUDED.expires_at, worker = EXCLUDED.worker,
-    token = CASE WHEN held.expires_at < statement_timestamp() THEN EXCLUDED.token ELSE held.token END
-WHERE held.execution_id = EXCLUDED.execution_id
-RETURNING held.asset_id
-"""
-
-_HOLDERS = """
-SELECT asset_id, execution_id FROM opsc_asset_lease
-WHERE asset_id = ANY(%(assets)s) AND execution_id <> %(execution)s ORDER BY asset_id
+_ACQUIRE: LiteralString = """
+SELECT blocker, wanted_id, blocked_by, granted FROM opsc_acquire(
+    %(tenant)s, %(execution)s, %(actor)s, %(worker)s, %(ttl)s, %(ids)s::uuid[], %(modes)s::text[],
+    %(quantities)s::int[], %(own)s::uuid, %(in_line)s)
 """
 
 # A heartbeat's time is shorter than that of the policy, with which a lease was taken: it only ever adds.
-RENEW = """
+RENEW: LiteralString = """
 WITH mine AS (
-    SELECT asset_id FROM opsc_asset_lease WHERE execution_id = ANY(%(executions)s::uuid[])
-    ORDER BY asset_id FOR UPDATE
+    SELECT id FROM opsc_lease WHERE execution_id = ANY(%(executions)s::uuid[]) ORDER BY lockable_id, id FOR UPDATE
 )
-UPDATE opsc_asset_lease held
+UPDATE opsc_lease held
 SET expires_at = greatest(held.expires_at, statement_timestamp() + make_interval(secs => %(ttl)s))
-FROM mine WHERE held.asset_id = mine.asset_id
+FROM mine WHERE held.id = mine.id
 """
 
-_RELEASE = """
-WITH mine AS (
-    SELECT asset_id FROM opsc_asset_lease
-    WHERE execution_id = %(execution)s AND (NOT under_review OR %(reviewed)s)
-    ORDER BY asset_id FOR UPDATE
-)
-DELETE FROM opsc_asset_lease held USING mine WHERE held.asset_id = mine.asset_id RETURNING held.asset_id
+_LOCK_OF_EXECUTION: LiteralString = """
+SELECT id FROM opsc_lockable WHERE id IN (
+    SELECT lockable_id FROM opsc_lease WHERE execution_id = %(execution)s
+    UNION ALL SELECT lockable_id FROM opsc_line_place WHERE execution_id = %(execution)s)
+ORDER BY id FOR UPDATE
 """
 
-_KEEP = """
-WITH mine AS (
-    SELECT asset_id FROM opsc_asset_lease
-    WHERE execution_id = %(execution)s AND (%(asset)s::uuid IS NULL OR asset_id = %(asset)s)
-    ORDER BY asset_id FOR UPDATE
+MAKE_LOCKABLE: LiteralString = (
+    "INSERT INTO opsc_lockable (id, tenant_id) VALUES (%(id)s, %(tenant)s) ON CONFLICT DO NOTHING"
 )
-UPDATE opsc_asset_lease held SET under_review = true, reason = left(%(reason)s, 300)
-FROM mine WHERE held.asset_id = mine.asset_id
+
+LOCK: LiteralString = "SELECT id FROM opsc_lockable WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR UPDATE"
+
+_RELEASE: LiteralString = """
+WITH mine AS (
+    SELECT id FROM opsc_lease WHERE execution_id = %(execution)s AND (NOT under_review OR %(reviewed)s)
+    ORDER BY lockable_id FOR UPDATE
+), freed AS (
+    DELETE FROM opsc_lease held USING mine WHERE held.id = mine.id RETURNING held.lockable_id
+), left_line AS (
+    DELETE FROM opsc_line_place WHERE execution_id = %(execution)s RETURNING lockable_id
+)
+SELECT lockable_id FROM freed UNION SELECT lockable_id FROM left_line
 """
 
-_END_REVIEW = """
-WITH mine AS (
-    SELECT asset_id FROM opsc_asset_lease WHERE execution_id = %(execution)s ORDER BY asset_id FOR UPDATE
+_LEAVE_LINE: LiteralString = (
+    "DELETE FROM opsc_line_place WHERE execution_id = %(execution)s RETURNING lockable_id"
 )
-UPDATE opsc_asset_lease held SET under_review = false, reason = ''
-FROM mine WHERE held.asset_id = mine.asset_id
+
+_HOLDS: LiteralString = """
+SELECT id FROM opsc_lease
+WHERE lockable_id = %(lockable)s AND execution_id = %(execution)s AND token = %(token)s
+"""
+
+_KEEP: LiteralString = """
+WITH mine AS (
+    SELECT id FROM opsc_lease
+    WHERE execution_id = %(execution)s AND (%(asset)s::uuid IS NULL OR lockable_id = %(asset)s)
+    ORDER BY lockable_id FOR UPDATE
+)
+UPDATE opsc_lease held SET under_review = true, reason = left(%(reason)s, 300)
+FROM mine WHERE held.id = mine.id
+"""
+
+_END_REVIEW: LiteralString = """
+WITH mine AS (
+    SELECT id FROM opsc_lease WHERE execution_id = %(execution)s ORDER BY lockable_id FOR UPDATE
+)
+UPDATE opsc_lease held SET under_review = false, reason = '' FROM mine WHERE held.id = mine.id
+"""
+
+# Those for whom nothing stands in the way at one of these places: no reservation, no conflicting lease, and nobody
+# earlier (but for those whom a person holds up). Whether they get all that they want, they find out themselves.
+_NEXT_IN_LINE: LiteralString = """
+SELECT DISTINCT q.execution_id FROM opsc_line_place q LEFT JOIN opsc_resource r ON r.id = q.lockable_id
+WHERE q.lockable_id = ANY(%(ids)s::uuid[]) AND q.quantity <= coalesce(r.capacity, q.quantity)
+  AND NOT EXISTS (
+    SELECT FROM opsc_reservation v
+    WHERE v.asset_id = q.lockable_id AND v.ended_at IS NULL AND v.ends_at > statement_timestamp()
+      AND v.person_id IS DISTINCT FROM q.actor_id)
+  AND NOT EXISTS (
+    SELECT FROM (
+        SELECT l.mode, l.quantity FROM opsc_lease l
+        WHERE l.lockable_id = q.lockable_id AND l.execution_id <> q.execution_id
+        UNION ALL
+        SELECT e.mode, e.quantity FROM opsc_line_place e
+        WHERE e.lockable_id = q.lockable_id AND e.place < q.place AND NOT opsc_waits_for_a_person(e.execution_id)
+    ) before
+    HAVING count(*) > 0 AND (q.mode = 'exclusive' OR bool_or(before.mode = 'exclusive')
+                             OR q.quantity > r.capacity - sum(before.quantity)))
 """
 
 
 def acquire(
-    *, tenant_id: int, execution_id: UUID, assets: Collection[UUID], worker: str, ttl_s: float
-) -> None:
-    """Take every asset for the execution, or none; asked again, it renews what the execution holds.
+    *,
+    tenant_id: int,
+    execution_id: UUID,
+    assets: Collection[UUID] = (),
+    worker: str,
+    ttl_s: float,
+    wants: Collection[Want] = (),
+    actor_id: int | None = None,
+    own: UUID | None = None,
+    in_line: bool = True,
+) -> int | None:
+    """Take every asset (exclusively) and all that it `wants` besides for the execution, or nothing.
+
+    Asked again, what the execution holds stays its own. A lease that had run out gets a new token: there was a
+    window. `actor_id`: who asked for the execution; their own reservations do not hold it up. `in_line`: join
+    the waiting line when something is busy. Returns: the fencing token of the lease on `own`, None without one.
 
     Raises:
-      AssetBusy: Another execution holds at least one of them.
+      AssetBusy: Something is held, reserved or another's turn; nothing was taken.
     """
-    parameters = {
-        "tenant": tenant_id,
-        "execution": execution_id,
-        "assets": sorted(assets),
-        "worker": worker,
-        "ttl": ttl_s,
-    }
-    with transaction.atomic():
-        if len(fetch(_ACQUIRE, parameters)) == len(set(assets)):
-            return
-        holders = fetch(_HOLDERS, {"assets": list(assets), "execution": execution_id})
-        transaction.set_rollback(True)
-    raise AssetBusy([Holder(row["asset_id"], row["execution_id"]) for row in holders])
+    all_wanted = sorted({Want(asset) for asset in assets} | set(wants))
+    rows = fetch(
+        _ACQUIRE,
+        {
+            "tenant": tenant_id,
+            "execution": execution_id,
+            "actor": actor_id,
+            "worker": worker,
+            "ttl": float(ttl_s),
+            "ids": [want.lockable_id for want in all_wanted],
+            "modes": [want.mode.value for want in all_wanted],
+            "quantities": [want.quantity for want in all_wanted],
+            "own": own,
+            "in_line": in_line,
+        },
+    )
+    blockers = [
+        Blocker(row["blocker"], row["wanted_id"], row["blocked_by"]) for row in rows if row["blocker"]
+    ]
+    if blockers:
+        raise AssetBusy(blockers)
+    return rows[0]["granted"] if rows else None
+
+
+def holds(execution_id: UUID, lockable_id: UUID | None, token: int | None) -> bool:
+    """Whether the execution still has the lease that it was granted with this token; true where it needs none."""
+    return token is None or bool(
+        fetch(_HOLDS, {"execution": execution_id, "lockable": lockable_id, "token": token})
+    )
 
 
 def release(execution_id: UUID, *, reviewed: bool = False) -> list[UUID]:
-    """Free what the execution holds; what is under review only when a person `reviewed` it.
+    """Free what the execution holds and leave every line; what is under review only when `reviewed` by a person.
 
-    Returns: ids of the assets that became free.
+    Returns: ids of what may have become free.
     """
-    rows = fetch(_RELEASE, {"execution": execution_id, "reviewed": reviewed})
-    return [row["asset_id"] for row in rows]
+    with transaction.atomic(savepoint=False):
+        fetch(_LOCK_OF_EXECUTION, {"execution": execution_id})
+        rows = fetch(_RELEASE, {"execution": execution_id, "reviewed": reviewed})
+    return [row["lockable_id"] for row in rows]
+
+
+def leave_line(execution_id: UUID) -> list[UUID]:
+    """Give up the execution's place in every line. Returns: ids of what it waited for."""
+    with transaction.atomic(savepoint=False):
+        fetch(_LOCK_OF_EXECUTION, {"execution": execution_id})
+        return [row["lockable_id"] for row in fetch(_LEAVE_LINE, {"execution": execution_id})]
+
+
+def next_in_line(lockables: Collection[UUID]) -> list[UUID]:
+    """Executions that wait for one of these and that nothing there stands in the way of any more."""
+    return [row["execution_id"] for row in fetch(_NEXT_IN_LINE, {"ids": list(lockables)})]
 
 
 def keep_for_review(execution_id: UUID, *, asset_id: UUID | None, reason: str) -> None:

@@ -19,7 +19,9 @@ ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
     "executions.retry_execution": frozenset({Role.REQUESTER, Role.OPERATOR, Role.TENANT_ADMIN}),
     "executions.approve_execution": frozenset({Role.APPROVER, Role.TENANT_ADMIN}),
     "executions.resolve_execution": _RUNNERS,
-    "safety.release_assetlease": frozenset({Role.TENANT_ADMIN}),
+    "safety.release_lease": frozenset({Role.TENANT_ADMIN}),
+    "safety.force_release_lease": frozenset({Role.TENANT_ADMIN}),
+    "safety.reserve_asset": _RUNNERS,
     "safety.administer_tenant": frozenset({Role.TENANT_ADMIN}),
     "safety.override_secret_check": frozenset({Role.TENANT_ADMIN}),
 }

@@ -12,7 +12,7 @@ from executions.models import Approval, Asset, DeadLetter, Event, Execution, Out
 from executions.plans import canonical_bytes, plan_hash
 from executions.states import TERMINAL_EXECUTION, TERMINAL_STEP, ExecutionStatus, StepStatus
 from safety.choices import Role
-from safety.models import AssetLease, Membership, Tenant
+from safety.models import Lease, LinePlace, Lockable, Membership, Reservation, Resource, Tenant
 
 PASSWORD = "correct horse 7"
 _COUNTER = {
@@ -159,14 +159,37 @@ def an_event(execution: Execution, type_: str = "execution.created", **more: Any
     return _of(Event, execution, {"type": type_, "actor_kind": "user", "actor": "olga"} | more)
 
 
-def a_lease(execution: Execution, asset: Asset, **more: Any) -> AssetLease:
+def a_lease(execution: Execution, asset: Asset, **more: Any) -> Lease:
     """The execution's lease on the asset."""
-    return AssetLease.objects.create(
-        asset_id=asset.pk,
+    return Lease.objects.create(
+        lockable_id=asset.pk,
         tenant_id=execution.tenant_id,
         execution_id=execution.pk,
         **{"token": 7, "expires_at": timezone.now() + timedelta(seconds=30)} | more,
     )
+
+
+def a_place_in_line(execution: Execution, asset: Asset, place: int = 1, **more: Any) -> LinePlace:
+    """The execution waits for the asset."""
+    Lockable.objects.get_or_create(id=asset.pk, tenant_id=execution.tenant_id)
+    return LinePlace.objects.create(
+        lockable_id=asset.pk,
+        tenant_id=execution.tenant_id,
+        execution_id=execution.pk,
+        actor_id=execution.requested_by_id,
+        **{"mode": "exclusive", "place": place} | more,
+    )
+
+
+def a_reservation(asset: Asset, person: User, **more: Any) -> Reservation:
+    """The person keeps the asset for an hour."""
+    values = {"reason": "firmware", "ends_at": timezone.now() + timedelta(hours=1)} | more
+    return Reservation.objects.create(tenant=asset.tenant, asset_id=asset.pk, person=person, **values)
+
+
+def a_resource(name: str = "pool", capacity: int = 1, *, tenant: Tenant | None = None) -> Resource:
+    """A named resource of the tenant."""
+    return Resource.objects.create(tenant=tenant or a_tenant(), name=name, capacity=capacity)
 
 
 def _of(model: type[Any], execution: Execution, values: dict[str, Any]) -> Any:

@@ -3,11 +3,12 @@
 from executions.admin import (  # noqa: F401  (each registers its table)
     approval,
     asset,
-    asset_lease,
     dead_letter,
     event,
     execution,
+    lease,
     output_chunk,
+    reservation,
     step,
     step_run,
     worker,

@@ -24,7 +24,7 @@ WHERE execution_id = %(execution)s AND status = 'running' AND effect_at IS NOT N
 
 _ENDED: LiteralString = """
 SELECT status, extract(epoch FROM finished_at - cancel_requested_at)::float AS took_s,
-       (SELECT count(*)::int FROM opsc_asset_lease) AS held,
+       (SELECT count(*)::int FROM opsc_lease) AS held,
        (SELECT count(*)::int FROM opsc_event v WHERE v.execution_id = e.id AND v.type = 'step.cancelled') AS told
 FROM opsc_execution e WHERE id = %(execution)s
 """

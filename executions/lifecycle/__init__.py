@@ -14,7 +14,7 @@ from executions.lifecycle.put_back import (
     retry_later,
     wait_for_assets,
 )
-from executions.lifecycle.release import release_and_wake, wake_waiting_for
+from executions.lifecycle.release import leave_line, release_and_wake, wake_waiting_for
 from executions.lifecycle.settle import Ready, count_ended, settle, stop_rest
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "finish",
     "hand_over",
     "interrupt",
+    "leave_line",
     "move",
     "record",
     "record_clean_up",

@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 from typing import Any, LiteralString
 from uuid import UUID
 
+from safety.leases import Want
+from safety.models import LeaseMode
 from safety.sql import fetch_one
 
 _READY: LiteralString = """
@@ -57,7 +59,8 @@ SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, 
        c.lock_wait_s, c.waited, c.queue, c.priority, c.asset_id,
        s.id AS step_id, s.key, s.name AS step_name, s.kind, s.spec, s.action_class, s.effect, s.on_failure,
        s.timeout_s, s.retries, s.max_parallel, s.successors, s.survives_worker,
-       e.requested_by_id, e.environment, e.changes_assets, e.policy, e.step_limit_s, e.lease_limit_s,
+       e.requested_by_id, e.environment, e.changes_assets, e.shares_assets, e.resources, e.max_wait_s,
+       e.policy, e.step_limit_s, e.lease_limit_s,
        e.approval_level, e.approval_hash, e.trace_id, e.fail_when_busy,
        e.cancel_requested_at IS NOT NULL AS cancel_requested, e.cancel_kind, e.cancel_actor, e.cancel_reason,
        e.targets_checked,
@@ -126,6 +129,9 @@ class ClaimedStep:
     requested_by_id: int
     environment: str
     changes_assets: list[str]
+    shares_assets: list[str]
+    resources: dict[str, int]
+    max_wait_s: float | None
     policy: str
     step_limit_s: int
     lease_limit_s: int
@@ -149,6 +155,20 @@ class ClaimedStep:
     asset_environment: str | None
     asset_tenant_id: int | None
     asset_is_active: bool
+
+    @property
+    def shares(self) -> tuple[Want, ...]:
+        """What the execution holds beside others: assets that it only reads, and units of resources."""
+        shared = LeaseMode.SHARED
+        return (
+            *(Want(UUID(asset), shared) for asset in self.shares_assets),
+            *(Want(UUID(key), shared, quantity) for key, quantity in self.resources.items()),
+        )
+
+    @property
+    def holds_something(self) -> bool:
+        """Whether the execution needs leases at all."""
+        return bool(self.changes_assets or self.shares_assets or self.resources)
 
 
 _FIELDS = frozenset(field.name for field in fields(ClaimedStep))

@@ -12,7 +12,7 @@ from executions.lifecycle.settle import Ready, settle, stop_rest
 from executions.lifecycle.violation import record_violation
 from executions.states import TERMINAL_EXECUTION, StepStatus
 from safety import leases
-from safety.context import LeaseLost, Outcome, OutcomeStatus
+from safety.context import AssetTaken, LeaseLost, Outcome, OutcomeStatus
 from safety.sql import Row, fetch_one
 
 # The execution's row before the step's, as everywhere: that is why `barrier` refers to `counted`.
@@ -24,6 +24,9 @@ WITH done AS (
         category = %(category)s, detail = left(%(detail)s, 2000), summary = left(%(summary)s, 10240),
         stop_confirmed = %(stop_confirmed)s, resume = false, verify_first = false
     WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
+      AND (%(asset_token)s::bigint IS NULL OR EXISTS (
+          SELECT FROM opsc_lease l WHERE l.lockable_id = asset_id AND l.token = %(asset_token)s
+            AND l.execution_id = opsc_step_run.execution_id))
     RETURNING id, execution_id, tenant_id, step_id
 ), counted AS (
     UPDATE opsc_execution e SET
@@ -74,24 +77,27 @@ class Finished:
     ready: list[Ready] = field(default_factory=list)
 
 
-def finish(step: ClaimedStep, outcome: Outcome, *, worker: str) -> Finished:
+def finish(step: ClaimedStep, outcome: Outcome, *, worker: str, asset_token: int | None = None) -> Finished:
     """Record the end of a step run and make its successors ready, in one transaction.
 
-    `outcome.status` is one of succeeded, failed, cancelled, timed_out.
+    `outcome.status` is one of succeeded, failed, cancelled, timed_out. `asset_token`: of the lease on the step's
+    asset, without which nothing succeeds.
 
     Raises:
       LeaseLost: A newer holder exists; nothing was written.
+      AssetTaken: The step ended well, but without its lease on the asset; nothing was written.
     """
     aborts = outcome.status is not OutcomeStatus.SUCCEEDED and (
         step.on_failure == "abort" or outcome.is_refusal
     )
     parameters = _parameters(step, outcome, worker=worker, aborts=aborts)
+    parameters["asset_token"] = asset_token if outcome.status is OutcomeStatus.SUCCEEDED else None
     if outcome.status is OutcomeStatus.SUCCEEDED and not _has_consequences(step):
         return Finished(_end(step, parameters)["status"])
     with transaction.atomic():
         row = _end(step, parameters)
         record_violation(step, outcome, worker=worker)
-        if outcome.stop_confirmed is False and step.changes_assets:
+        if outcome.stop_confirmed is False and step.holds_something:
             leases.keep_for_review(
                 step.execution_id, asset_id=step.asset_id, reason="the end of a process is not confirmed"
             )
@@ -102,12 +108,14 @@ def finish(step: ClaimedStep, outcome: Outcome, *, worker: str) -> Finished:
 
 
 def _has_consequences(step: ClaimedStep) -> bool:
-    return bool(step.successors or step.max_parallel or step.changes_assets)
+    return bool(step.successors or step.max_parallel or step.holds_something)
 
 
 def _end(step: ClaimedStep, parameters: dict[str, Any]) -> Row:
     row = fetch_one(_END, parameters)
     if row is None:
+        if not leases.holds(step.execution_id, step.asset_id, parameters["asset_token"]):
+            raise AssetTaken(f"{step.asset_name} was given to somebody else while the step was at work there")
         raise LeaseLost(f"step run {step.step_run_id}, token {step.token}")
     return row
 

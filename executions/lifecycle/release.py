@@ -1,6 +1,6 @@
-"""Free an execution's assets at its end, and let those that waited for them go on."""
+"""Free an execution's assets at its end, and let those whose turn it is go on."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import LiteralString
 from uuid import UUID
 
@@ -8,29 +8,41 @@ from executions.lifecycle.settle import Ready
 from safety import leases
 from safety.sql import fetch, fetch_one
 
-_IS_OVER: LiteralString = (
-    "SELECT finished_at IS NOT NULL AS over FROM opsc_execution WHERE id = %(execution)s"
-)
+_STANDS: LiteralString = """
+SELECT finished_at IS NOT NULL AS over, cancel_requested_at IS NOT NULL OR aborted AS stopping
+FROM opsc_execution WHERE id = %(execution)s
+"""
 
 _WAKE: LiteralString = """
 UPDATE opsc_step_run SET not_before = NULL
-WHERE status = 'ready' AND waits_for_assets && %(assets)s::uuid[]
+WHERE id IN (SELECT id FROM opsc_step_run
+             WHERE execution_id = ANY(%(executions)s::uuid[]) AND status = 'ready' AND waits_for_assets IS NOT NULL
+             ORDER BY id FOR UPDATE SKIP LOCKED)
 RETURNING id, queue, priority
 """
 
 
 def release_and_wake(execution_id: UUID, *, reviewed: bool = False) -> list[Ready]:
-    """Release the leases of an execution that is over; what waited for them may be claimed at once.
+    """Release the leases of an execution that is over; those whose turn it is then may be claimed at once.
 
-    Leases under review stay unless a person has `reviewed` them. Does nothing while the execution is open.
+    Leases under review stay unless a person has `reviewed` them. An execution that is only being stopped keeps
+    its leases and leaves the line.
     """
-    row = fetch_one(_IS_OVER, {"execution": execution_id})
-    if row is None or not row["over"]:
+    row = fetch_one(_STANDS, {"execution": execution_id})
+    if row is None or row["over"]:
+        return wake_waiting_for(leases.release(execution_id, reviewed=reviewed))
+    return leave_line(execution_id) if row["stopping"] else []
+
+
+def leave_line(execution_id: UUID) -> list[Ready]:
+    """Give up the execution's place in every line; those whose turn it is then may be claimed at once."""
+    return wake_waiting_for(leases.leave_line(execution_id))
+
+
+def wake_waiting_for(lockables: Collection[UUID]) -> list[Ready]:
+    """Let the step runs of the first in line for one of these be claimed at once."""
+    executions = leases.next_in_line(lockables) if lockables else []
+    if not executions:
         return []
-    freed = leases.release(execution_id, reviewed=reviewed)
-    return wake_waiting_for(freed) if freed else []
-
-
-def wake_waiting_for(assets: Sequence[UUID]) -> list[Ready]:
-    """Let step runs that wait for one of these assets be claimed at once."""
-    return [Ready(row["id"], row["queue"], row["priority"]) for row in fetch(_WAKE, {"assets": list(assets)})]
+    woken = fetch(_WAKE, {"executions": executions})
+    return [Ready(row["id"], row["queue"], row["priority"]) for row in woken]

@@ -54,7 +54,11 @@ class Execution(models.Model):
     touches = ArrayField(models.CharField(max_length=31), default=list, db_default=[])
     priority = models.SmallIntegerField(default=1)
     fail_when_busy = models.BooleanField(default=False)
+    max_wait_s = models.FloatField(null=True)
+    # What it holds while it runs: assets exclusively, assets shared, and units of resources by their ids.
     changes_assets = models.JSONField(default=list)
+    shares_assets = models.JSONField(default=list, db_default=[])
+    resources = models.JSONField(default=dict, db_default={})
     estimate_s = models.FloatField(default=0)
 
     # The row of the timeout policy that applied, copied: a later edit changes no running execution.

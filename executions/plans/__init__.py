@@ -3,6 +3,7 @@
 from executions.plans.canonical import canonical_bytes, plan_hash
 from executions.plans.errors import PlanInvalid, PlanProblem
 from executions.plans.freeze import FrozenPlan, FrozenStep, freeze
+from executions.plans.holds import ResourceItem
 from executions.plans.parse import Plan, parse_plan
 from executions.plans.schema import plan_json_schema
 from executions.plans.selectors import InventoryItem, asset_id
@@ -14,6 +15,7 @@ __all__ = [
     "Plan",
     "PlanInvalid",
     "PlanProblem",
+    "ResourceItem",
     "asset_id",
     "canonical_bytes",
     "freeze",

@@ -35,7 +35,10 @@ def plan_hash(canonical: bytes) -> str:
 def normal_form(document: Mapping[str, Any]) -> dict[str, Any]:
     """The plan document with numbers and unordered lists in their one form; the input is not changed."""
     steps = [_sorted_lists(step) for step in document["steps"]]
-    return _sorted_lists({**document, "steps": steps})
+    form = _sorted_lists({**document, "steps": steps})
+    if "resources" in form:
+        form["resources"] = sorted(form["resources"], key=lambda wanted: wanted["name"])
+    return form
 
 
 def _sorted_lists(level: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.conf import settings
 from executions.plans import graph, risk
 from executions.plans.canonical import canonical_bytes, plan_hash
 from executions.plans.errors import PlanInvalid, PlanProblem
+from executions.plans.holds import Holds, ResourceItem, hold_problems, holds_of
 from executions.plans.parse import Plan
 from executions.plans.rules import NEEDS_TARGET
 from executions.plans.schema import Step, Strict
@@ -53,8 +54,10 @@ class FrozenPlan:
 
     canonical: the bytes that are stored and run; approval_hash: what an approval is bound to, the canonical
     plan with resolved targets and derived risk; mode: `immediate` or `background`; priority: 0 urgent,
-    1 normal, 2 bulk; changes_assets: sorted ids of the assets to hold while it runs; touches: every pair of
-    environment and action class that its steps meet, a step without an asset counted where the plan is.
+    1 normal, 2 bulk; changes_assets, shares_assets: sorted ids of the assets to hold while it runs, alone or
+    beside others; resources: ids of resources and how much of each; max_wait_s: for all these, None: the limit.
+    touches: every pair of environment and action class that its steps meet, a step without an asset counted where
+    the plan is.
     """
 
     name: str
@@ -69,30 +72,41 @@ class FrozenPlan:
     priority: int
     approval_level: int
     on_busy: str
+    max_wait_s: float | None
     changes_assets: tuple[UUID, ...]
+    shares_assets: tuple[UUID, ...]
+    resources: tuple[tuple[UUID, int], ...]
     steps: tuple[FrozenStep, ...]
     estimate_s: float
     step_run_count: int
 
 
-def freeze(plan: Plan, inventory: Sequence[InventoryItem]) -> FrozenPlan:
+def freeze(
+    plan: Plan, inventory: Sequence[InventoryItem], resources: Sequence[ResourceItem] = ()
+) -> FrozenPlan:
     """Resolve the targets among `inventory`, which holds the tenant's assets only, and derive the risk.
 
+    `resources`: those of the tenant that the plan names.
+
     Raises:
-      PlanInvalid: Unknown or empty targets, or more targets or step runs than allowed.
+      PlanInvalid: Unknown or empty targets, unknown resources, or more of something than allowed.
     """
     finder = TargetFinder(inventory)
     chosen = _resolve(plan, finder)
     steps = tuple(_frozen_step(plan, index, items) for index, items in enumerate(chosen))
     touched = {item.id: item for items in chosen for item in items}
-    problems = [*finder.problems, *_limit_problems(len(touched), steps)]
+    problems = [
+        *finder.problems,
+        *hold_problems(plan.header, resources),
+        *_limit_problems(len(touched), steps),
+    ]
     if problems:
         raise PlanInvalid(problems)
-    return _frozen_plan(plan, steps, touched)
+    return _frozen_plan(plan, steps, touched, holds_of(plan.header, steps, resources))
 
 
 def _frozen_plan(
-    plan: Plan, steps: tuple[FrozenStep, ...], touched: Mapping[UUID, InventoryItem]
+    plan: Plan, steps: tuple[FrozenStep, ...], touched: Mapping[UUID, InventoryItem], holds: Holds
 ) -> FrozenPlan:
     seconds = graph.longest_path(plan.waits_for, [step.estimate_s for step in steps])
     sla = risk.sla_class(seconds)
@@ -113,7 +127,10 @@ def _frozen_plan(
         priority=PRIORITIES[plan.header.priority],
         approval_level=risk.approval_level(action, environment, plan.header.approval_level),
         on_busy=plan.header.on_busy,
-        changes_assets=_assets_to_hold(steps, lock_reads=plan.header.lock_reads),
+        max_wait_s=plan.header.max_wait,
+        changes_assets=holds.changes_assets,
+        shares_assets=holds.shares_assets,
+        resources=holds.resources,
         steps=steps,
         estimate_s=seconds,
         step_run_count=step_runs,
@@ -211,14 +228,6 @@ def _touches(
         for target in step.targets
     }
     return tuple(sorted(pairs))
-
-
-def _assets_to_hold(steps: Iterable[FrozenStep], *, lock_reads: bool) -> tuple[UUID, ...]:
-    held: set[UUID] = set()
-    for step in steps:
-        if lock_reads or step.action_class is not ActionClass.READ:
-            held.update(target for target in step.targets if target is not None)
-    return tuple(sorted(held))
 
 
 def _limit_problems(assets: int, steps: Iterable[FrozenStep]) -> Iterator[PlanProblem]:

@@ -12,6 +12,7 @@ from executions.plans.canonical import canonical_bytes, normal_form
 from executions.plans.document import read_document
 from executions.plans.errors import PlanInvalid, PlanProblem, place, safe_place
 from executions.plans.explain import explain, nearest, unknown_kind
+from executions.plans.holds import resource_problems
 from executions.plans.rules import selector_problems, step_problems
 from executions.plans.schema import STEP_KINDS, PlanHeader, Step
 from executions.plans.selectors import asset_id, is_selector
@@ -41,6 +42,10 @@ class Plan:
     @property
     def name(self) -> str:
         return self.header.name
+
+    def resource_names(self) -> frozenset[str]:
+        """Names of the resources that `freeze` needs."""
+        return frozenset(wanted.name for wanted in self.header.resources or ())
 
     def target_names(self) -> frozenset[str] | None:
         """Names and ids (in lower case) of the assets that `freeze` needs; None when a selector needs all."""
@@ -94,6 +99,7 @@ def _header(document: Mapping[str, Any], problems: list[PlanProblem]) -> PlanHea
             PlanProblem("targets", "target.empty", "names 0 assets", "leave it out, or name some")
         )
     problems += selector_problems(header.targets or [], "targets")
+    problems += resource_problems(header)
     return header
 
 

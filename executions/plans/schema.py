@@ -208,6 +208,13 @@ PARTS_BY_KIND: dict[str, dict[str, type[Strict]]] = {
 }
 
 
+class ResourceWanted(Strict):
+    """So much of a named resource of the tenant, held as long as the run lasts."""
+
+    name: Name
+    quantity: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+
+
 class PlanHeader(Strict):
     """Everything a plan says beside its steps. `targets` serve steps that need one and name none."""
 
@@ -219,7 +226,9 @@ class PlanHeader(Strict):
     priority: Literal["urgent", "normal", "bulk"] = "normal"
     approval_level: Annotated[int, Field(ge=0, le=3)] = 0
     on_busy: Literal["wait", "fail"] = "wait"
+    max_wait: Annotated[Seconds | None, Absent()] = None
     lock_reads: bool = False
+    resources: Annotated[list[ResourceWanted] | None, Field(max_length=100), Absent()] = None
 
 
 class PlanDocument(PlanHeader):

@@ -13,16 +13,18 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from executions.budget import budget_of
-from executions.models import Approval, Asset, Event, Execution
+from executions.models import Approval, Event, Execution
+from executions.standing import Standing, standings
 from executions.web.actions import actions_for
 from executions.web.decisions import decisions_of
 from executions.web.matrix import chosen_run, matrix_of
 from executions.web.output import output_of
 from executions.web.permission import require
 from executions.web.telling import elapsed_s, sentence
-from safety.models import AssetLease
+from safety.models import Lease, LinePlace
 
 EVENTS_SHOWN = 30
+HOLDS_SHOWN = 100
 DIGEST_BYTES = 6
 # The parts that follow the run, each a template and the id of an element of the page.
 PARTS = ("head", "matrix", "output", "records", "actions")
@@ -146,7 +148,8 @@ def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, 
         "matrix": matrix,
         "output": output_of(chosen, choice.attempt) if chosen else None,
         "events": _events(request, found),
-        "leases": _leases(request, found),
+        "leases": _leases(found),
+        "waits": _waits(found),
         "decisions": decisions_of(found, request.user),
         "actions": actions,
     }
@@ -161,8 +164,17 @@ def _events(request: HttpRequest, found: Execution) -> list[Event]:
     return list(rows.select_related("step_run__step", "step_run__asset").order_by("-id")[:EVENTS_SHOWN])
 
 
-def _leases(request: HttpRequest, found: Execution) -> list[tuple[str, AssetLease]]:
-    held = list(AssetLease.objects.filter(execution_id=found.pk, tenant_id=found.tenant_id)[:100])
-    assets = Asset.objects.visible_to(request.user).in_bulk([lease.asset_id for lease in held])
-    named = ((assets[lease.asset_id].name, lease) for lease in held if lease.asset_id in assets)
-    return sorted(named, key=lambda pair: pair[0])
+def _leases(found: Execution) -> list[tuple[Standing, Lease]]:
+    held = list(Lease.objects.filter(execution_id=found.pk, tenant_id=found.tenant_id)[:HOLDS_SHOWN])
+    of = {lease.lockable_id: lease for lease in held}
+    return [(standing, of[standing.lockable_id]) for standing in standings(list(of))] if of else []
+
+
+def _waits(found: Execution) -> list[tuple[Standing, str]]:
+    """What it stands in line for and does not get, each with a clause that says why."""
+    if found.finished_at is not None:
+        return []
+    waited = LinePlace.objects.filter(execution_id=found.pk, tenant_id=found.tenant_id)
+    ids = list(waited.values_list("lockable_id", flat=True)[:HOLDS_SHOWN])
+    found_standings = standings(ids, execution_id=found.pk) if ids else []
+    return [(one, one.about(found.pk)) for one in found_standings if one.holds_up(found.pk)]

@@ -18,6 +18,17 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(max_length=300, strip=True)
 
 
+class ReserveForm(ReasonForm):
+    """For how long a person keeps an asset, and why."""
+
+    minutes = forms.IntegerField(min_value=1, max_value=43_200)
+
+    @property
+    def lasts_s(self) -> float:
+        """The same in seconds."""
+        return 60.0 * int(self.cleaned_data["minutes"])
+
+
 class ResolveForm(ReasonForm):
     """What became of a step run whose outcome nobody knows, and how the person knows."""
 

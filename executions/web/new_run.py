@@ -18,7 +18,7 @@ from executions.web.forms import ConfirmForm, PlanForm
 from executions.web.permission import person, require
 from executions.web.refusals import shows_refusals
 from executions.web.running import begin
-from safety.models import AssetLease, Tenant
+from safety.models import Lease, Tenant
 from safety.rbac import ROLES_BY_ACTION
 
 TARGETS_SHOWN = 40
@@ -151,8 +151,8 @@ def _held(
     request: HttpRequest, frozen: FrozenPlan, tenant: Tenant, names: dict[UUID, str]
 ) -> list[tuple[str, Execution]]:
     """Assets that another execution holds now: the run would wait for them."""
-    leases = AssetLease.objects.filter(asset_id__in=frozen.changes_assets, tenant_id=tenant.pk)
-    held = dict(leases.values_list("asset_id", "execution_id"))
+    leases = Lease.objects.filter(lockable_id__in=frozen.changes_assets, tenant_id=tenant.pk)
+    held = dict(leases.values_list("lockable_id", "execution_id"))
     holders = Execution.objects.visible_to(request.user).defer("plan").in_bulk(list(held.values()))
     pairs = ((asset, holders.get(holder)) for asset, holder in held.items())
     return sorted(

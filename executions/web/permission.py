@@ -17,6 +17,9 @@ _REFUSALS = {
     "executions.cancel_execution": "Your role may not cancel executions of this tenant.",
     "executions.retry_execution": "Your role may not retry executions of this tenant.",
     "executions.resolve_execution": "Deciding about an unknown outcome needs the role operator or tenant admin.",
+    "safety.reserve_asset": "Reserving an asset needs the role operator or tenant admin.",
+    "safety.release_lease": "Only a tenant admin may release a lease.",
+    "safety.force_release_lease": "Only a tenant admin may take a lease away.",
 }
 
 

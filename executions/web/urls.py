@@ -5,6 +5,7 @@ from django.views.generic.base import RedirectView
 
 from executions.web import (
     approvals,
+    assets,
     changes,
     dead_letters,
     detail,
@@ -33,5 +34,9 @@ urlpatterns = [
     path("step-runs/<uuid:step_run_id>/resolve/", changes.resolve, name="resolve"),
     path("step-runs/<uuid:step_run_id>/output.txt", output.download, name="output"),
     path("approvals/", approvals.queue, name="approvals"),
+    path("assets/<uuid:asset_id>/", assets.asset, name="asset"),
+    path("assets/<uuid:asset_id>/reserve/", assets.reserve, name="reserve"),
+    path("assets/<uuid:asset_id>/unreserve/", assets.unreserve, name="unreserve"),
+    path("assets/<uuid:asset_id>/release/<uuid:execution_id>/", assets.release, name="release"),
     path("dead-letters/", dead_letters.dead_letters, name="dead_letters"),
 ]

@@ -2,8 +2,11 @@
 
 from safety.admin import (  # noqa: F401  (each registers its table)
     access_decision,
+    line_place,
+    lockable,
     masking_rule,
     membership,
+    resource,
     secret_store,
     tenant,
     timeout_policy,

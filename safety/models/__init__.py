@@ -1,18 +1,25 @@
 """The tables of the guards."""
 
 from safety.models.decision import AccessDecision
-from safety.models.lease import AssetLease
+from safety.models.lease import Lease, LeaseMode, LinePlace, Lockable
 from safety.models.masking_rule import MaskingRule
 from safety.models.membership import Membership
 from safety.models.policy import TimeoutPolicy
+from safety.models.reservation import Reservation
+from safety.models.resource import Resource
 from safety.models.secret_store import SecretStore
 from safety.models.tenant import Tenant
 
 __all__ = [
     "AccessDecision",
-    "AssetLease",
+    "Lease",
+    "LeaseMode",
+    "LinePlace",
+    "Lockable",
     "MaskingRule",
     "Membership",
+    "Reservation",
+    "Resource",
     "SecretStore",
     "Tenant",
     "TimeoutPolicy",

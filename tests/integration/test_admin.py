@@ -15,9 +15,10 @@ from executions.models import Asset, Execution, Worker
 from safety.administration import REACHABLE_ROWS, BoundedPaginator
 from safety.models import (
     AccessDecision,
-    AssetLease,
+    Lease,
     MaskingRule,
     Membership,
+    Resource,
     SecretStore,
     Tenant,
     TimeoutPolicy,
@@ -27,7 +28,7 @@ from tests import factories
 pytestmark = pytest.mark.usefixtures("live_db")
 
 OURS = [*apps.get_app_config("executions").get_models(), *apps.get_app_config("safety").get_models()]
-EDITABLE = {Tenant, Membership, Asset, TimeoutPolicy, MaskingRule, SecretStore}
+EDITABLE = {Tenant, Membership, Asset, TimeoutPolicy, Resource, MaskingRule, SecretStore}
 # Rows that belong to no tenant.
 SHARED = {Worker, TimeoutPolicy}
 
@@ -50,6 +51,9 @@ def a_bit_of_everything(number: int = 0) -> Execution:
     factories.an_approval(execution)
     factories.a_dead_letter(run)
     factories.a_lease(execution, asset)
+    factories.a_place_in_line(execution, asset)
+    factories.a_reservation(asset, user)
+    factories.a_resource(f"pool-{number}")
     MaskingRule.objects.create(tenant=execution.tenant, kind="badge", pattern=r"badge: (\S+)")
     Worker.objects.create(name=f"host:{number}:1", version="1")
     AccessDecision.objects.create(
@@ -141,7 +145,7 @@ def test_a_search_by_id_finds_the_rows_of_an_execution() -> None:
         model = apps.get_model("executions", name)
         answer = tom.get(address(model), {"q": str(execution.pk)})
         assert len(answer.context["cl"].result_list) == 1, name
-    assert len(tom.get(address(AssetLease), {"q": "x' --"}).context["cl"].result_list) == 0
+    assert len(tom.get(address(Lease), {"q": "x' --"}).context["cl"].result_list) == 0
 
 
 def test_people_who_are_not_staff_do_not_get_in() -> None:

@@ -9,13 +9,13 @@ from django.test import Client
 
 from executions.models import Approval, Execution
 from safety.choices import Role
-from safety.models import AssetLease, Membership, Tenant
+from safety.models import Lease, Membership, Tenant
 from tests import factories
 from tests.world import World, events_of, script, status_of, wait_step, work_off
 
 APPROVALS = "/admin/executions/approval/"
 EXECUTIONS = "/admin/executions/execution/"
-LEASES = "/admin/safety/assetlease/"
+LEASES = "/admin/safety/lease/"
 TENANTS = "/admin/safety/tenant/"
 
 
@@ -116,7 +116,7 @@ def test_a_role_in_one_tenant_gives_no_power_over_another(world: World) -> None:
         data = {"action": action, "_selected_action": str(key), "confirmed": "yes", "reason": "mine"}
         nina.post(address, data | {f"seen-{key}": approval.approval_hash, "index": "0"})
     assert status_of(approval.execution_id) == "pending_approval"
-    assert AssetLease.objects.filter(pk=lease.pk).exists()
+    assert Lease.objects.filter(pk=lease.pk).exists()
     assert Tenant.objects.get(pk=world.acme.pk).paused_at is None
 
 
@@ -141,7 +141,7 @@ def test_a_kept_lease_is_released_by_an_admin_who_looked(world: World) -> None:
     assert "kept: worker lost" in question.content.decode()
     page = say_yes(client, LEASES, question)
     assert "its holder is at work" in page
-    assert list(AssetLease.objects.all()) == [in_use]
+    assert list(Lease.objects.all()) == [in_use]
     assert "lock.released" in events_of(execution.pk)
 
 

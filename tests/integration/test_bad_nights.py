@@ -20,7 +20,7 @@ from executions.submission import submit
 from safety import leases, rbac
 from safety.choices import Role
 from safety.context import Outcome, OutcomeStatus
-from safety.models import AssetLease, Membership, Tenant
+from safety.models import Lease, Membership, Tenant
 from safety.secrets import middleware as secrets_middleware
 from safety.secrets.errors import StoreUnreachable
 from safety.sql import fetch
@@ -84,7 +84,7 @@ def test_a_secret_deleted_before_the_reattach_leaves_the_question_and_the_asset_
     after = world.submit(script(f"echo other >> {file}"), targets=["here"])
     work_until(submitted.execution_id, "needs_attention")
     work_off()
-    assert AssetLease.objects.get().under_review
+    assert Lease.objects.get().under_review
     assert not Execution.objects.get(pk=after.execution_id).is_terminal
     assert file.read_text() == "x\n"
 
@@ -98,7 +98,7 @@ def test_an_asset_deactivated_before_the_reattach_leaves_the_question_to_a_perso
     Asset.objects.update(is_active=False)
     work_until(submitted.execution_id, "needs_attention")
     assert runs_of(submitted.execution_id)[0].status == "interrupted"
-    assert AssetLease.objects.get().under_review
+    assert Lease.objects.get().under_review
 
 
 def test_the_probe_is_still_asked_first_after_a_second_lost_worker(world: World) -> None:
@@ -237,7 +237,7 @@ def test_a_holder_that_lost_its_claim_takes_no_asset(world: World) -> None:
     stale = claim()
     StepRun.objects.update(lease_token=F("lease_token") + 1)
     engine.run(stale, time.monotonic())
-    assert not AssetLease.objects.exists()
+    assert not Lease.objects.exists()
 
 
 def test_the_end_of_a_step_holds_nothing_while_it_waits_for_its_execution(world: World) -> None:
@@ -286,9 +286,9 @@ def test_leases_are_locked_in_the_order_of_their_assets(world: World, act: Calla
             act(execution)
             return 2
         with transaction.atomic():
-            AssetLease.objects.select_for_update().get(pk=ids[0])
+            Lease.objects.select_for_update().get(lockable_id=ids[0])
             locked.set()
             until(somebody_waits)
-            return len(AssetLease.objects.select_for_update(skip_locked=True).exclude(pk=ids[0]))
+            return len(Lease.objects.select_for_update(skip_locked=True).exclude(lockable_id=ids[0]))
 
     assert in_threads(2, act_or_look) == [2, 2]

@@ -19,7 +19,7 @@ from executions.states import CLOCK_OF, ExecutionStatus
 from executions.submission import submit
 from safety import leases
 from safety.context import Outcome, OutcomeStatus
-from safety.models import AssetLease, Tenant
+from safety.models import Lease, Tenant
 from safety.sql import fetch
 from tests.world import World, runs_of, script, status_of, wait_step, work_off
 
@@ -145,14 +145,14 @@ def test_an_assets_lease_lasts_as_the_policy_says_and_no_renewal_shortens_it(wor
     world.here()
     runs = runs_of(world.submit(script("true"), script("true", "b"), targets=["here"]).execution_id)
     engine.run(claim(runs[0]), time.monotonic())
-    taken = AssetLease.objects.get()
+    taken = Lease.objects.get()
     limit_s = Execution.objects.get().lease_limit_s
     assert limit_s == 20  # fast/modify
     assert abs((taken.expires_at - taken.acquired_at).total_seconds() - limit_s) < 1
     fetch(leases.RENEW, {"executions": [taken.execution_id], "ttl": 1})
-    assert AssetLease.objects.get().expires_at == taken.expires_at
+    assert Lease.objects.get().expires_at == taken.expires_at
     fetch(leases.RENEW, {"executions": [taken.execution_id], "ttl": 90})
-    assert AssetLease.objects.get().expires_at > taken.expires_at
+    assert Lease.objects.get().expires_at > taken.expires_at
 
 
 def test_a_persons_decision_takes_no_time_and_gives_the_budget_anew(world: World) -> None:

@@ -9,7 +9,7 @@ from django.db import connections
 
 from executions import control, engine
 from executions.models import Asset, Event, Execution, StepRun
-from safety.models import AssetLease
+from safety.models import Lease
 from tests.losing import claim_all
 from tests.racing import assert_that_everything_fits
 from tests.world import World, runs_of, script, status_of, until, wait_step, work_off
@@ -29,7 +29,7 @@ def test_a_thousand_step_runs_are_cancelled_together_and_free_their_targets(worl
     for thread in threads:
         thread.start()
     until(lambda: StepRun.objects.filter(status="running", effect_at__isnull=False).count() == RUNNING)
-    assert AssetLease.objects.count() == TARGETS
+    assert Lease.objects.count() == TARGETS
     waiting = world.submit(script("true"), targets=["h7"])
     (step,) = claim_all(waiting)
     engine.run(step, time.monotonic())
@@ -45,7 +45,7 @@ def test_a_thousand_step_runs_are_cancelled_together_and_free_their_targets(worl
     }
     told = Counter(Event.objects.filter(type="step.cancelled").values_list("data__by", flat=True))
     assert told == {"olga": TARGETS + 1}
-    assert not AssetLease.objects.exists()
+    assert not Lease.objects.exists()
     assert runs_of(waiting.execution_id)[0].not_before is None
     work_off()
     assert status_of(waiting.execution_id) == "succeeded"

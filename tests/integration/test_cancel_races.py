@@ -14,7 +14,7 @@ from executions.models import Event, Execution, StepRun
 from executions.retries import make_due_ready
 from executions.submission import Submitted, submit
 from safety.context import Outcome, OutcomeStatus
-from safety.models import AssetLease
+from safety.models import Lease
 from tests.losing import LONG_AGO, claim
 from tests.racing import assert_that_everything_fits, copies_of, race
 from tests.world import World, script, wait_step
@@ -99,7 +99,7 @@ def test_what_is_claimed_while_it_is_cancelled_does_not_begin(world: World, tmp_
     assert statuses() == {"cancelled": FEW}
     assert not touched.exists()
     assert not StepRun.objects.filter(effect_at__isnull=False).exists()
-    assert not AssetLease.objects.exists()
+    assert not Lease.objects.exists()
     assert_that_everything_fits()
 
 

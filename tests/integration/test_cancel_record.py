@@ -15,7 +15,7 @@ from executions.holdings import HOLDINGS
 from executions.models import Event, Execution
 from executions.output import OutputStore
 from safety.cancellation import CancelReason, CancelToken, Wish
-from safety.models import AssetLease
+from safety.models import Lease
 from tests.commands import manage
 from tests.losing import claim
 from tests.world import World, runs_of, script, status_of, wait_step, work_off
@@ -97,7 +97,7 @@ def test_a_script_that_never_stops_talking_is_ended_and_not_tried_again(world: W
     )
     assert "OPSC_OUTPUT_STOP_BYTES" in run.detail
     assert Event.objects.get(type="step.failed").data["kind"] == "resource_limit"
-    assert not AssetLease.objects.exists()
+    assert not Lease.objects.exists()
 
 
 def test_an_error_inside_opsconductor_leaves_nothing_running_unwatched(

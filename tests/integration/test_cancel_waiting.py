@@ -18,7 +18,7 @@ from executions import control, engine, sweeper
 from executions.models import Approval, Execution, StepRun
 from executions.submission import Submitted, submit
 from safety import leases
-from safety.models import AssetLease
+from safety.models import Lease
 from safety.secrets.stores import EnvStore
 from tests.losing import LONG_AGO, claim
 from tests.world import World, runs_of, script, status_of, until, wait_step, work_off
@@ -58,7 +58,7 @@ def assert_ended_soon(execution_id: UUID) -> StepRun:
     assert execution.finished_at is not None
     assert execution.cancel_requested_at is not None
     assert execution.finished_at - execution.cancel_requested_at < timedelta(seconds=SOON_S)
-    assert not AssetLease.objects.filter(execution_id=execution_id).exists()
+    assert not Lease.objects.filter(execution_id=execution_id).exists()
     sweeper.tick()
     before = StepRun.objects.filter(execution=execution_id).values_list("attempt", flat=True)
     attempts = list(before)

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from executions import approvals, control, lifecycle, sweeper
+from executions import approvals, control, lifecycle, releasing, sweeper
 from executions.errors import Conflict, NotAllowed, NotFound
 from executions.models import Approval, Execution, StepRun
 from executions.submission import Submitted, submit
 from safety import leases
 from safety.choices import Role
-from safety.models import AssetLease, Membership
+from safety.models import Lease, Membership
 from tests.world import (
     World,
     events_of,
@@ -186,15 +186,15 @@ def test_only_a_tenant_admin_releases_a_lease_and_only_one_under_review(world: W
     taken = {"tenant_id": world.acme.pk, "execution_id": submitted.execution_id, "worker": "w"}
     leases.acquire(assets=[asset.pk], ttl_s=30, **taken)
     with pytest.raises(NotFound):
-        control.release_lease(asset.pk, user=world.nina, reason="I want it")
+        releasing.release_lease(asset.pk, user=world.nina, reason="I want it")
     with pytest.raises(NotAllowed):
-        control.release_lease(asset.pk, user=world.olga, reason="it is free")
+        releasing.release_lease(asset.pk, user=world.olga, reason="it is free")
     Membership.objects.filter(user=world.tom).update(role=Role.TENANT_ADMIN)
     with pytest.raises(Conflict, match="at work"):
-        control.release_lease(asset.pk, user=world.tom, reason="it is free")
+        releasing.release_lease(asset.pk, user=world.tom, reason="it is free")
     leases.keep_for_review(submitted.execution_id, asset_id=asset.pk, reason="unknown")
-    control.release_lease(asset.pk, user=world.tom, reason="I looked")
-    assert not AssetLease.objects.exists()
+    releasing.release_lease(asset.pk, user=world.tom, reason="I looked")
+    assert not Lease.objects.exists()
 
 
 def test_while_a_tenant_is_paused_nothing_of_it_starts(world: World) -> None:

@@ -9,7 +9,7 @@ from executions.models import DeadLetter, Execution, StepRun
 from executions.resolution import resolve
 from safety.cancellation import CancelToken
 from safety.context import LeaseLost
-from safety.models import AssetLease
+from safety.models import Lease
 from tests.losing import lose, lost, unsafe_step
 from tests.world import World, events_of, runs_of, script, status_of, wait_step, work_off, work_until_over
 
@@ -23,7 +23,7 @@ def test_an_unsafe_step_whose_effect_had_begun_is_interrupted_and_its_asset_kept
     run = StepRun.objects.get(pk=step.step_run_id)
     assert (run.status, status_of(step.execution_id)) == ("interrupted", "needs_attention")
     assert DeadLetter.objects.get().category == "worker_lost"
-    assert AssetLease.objects.get().under_review
+    assert Lease.objects.get().under_review
     sweeper.tick()
     assert StepRun.objects.get(pk=step.step_run_id).status == "interrupted"
 

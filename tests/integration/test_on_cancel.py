@@ -15,7 +15,7 @@ from executions.models import DeadLetter, Event, StepRun
 from executions.submission import Submitted
 from safety.cancellation import CancelReason
 from safety.masking import MASK
-from safety.models import AssetLease
+from safety.models import Lease
 from tests.losing import claim, let_leases_run_out
 from tests.services.httpd import TargetHttp
 from tests.world import World, events_of, output_of, runs_of, script, states_of, until, work_off
@@ -76,7 +76,7 @@ def test_it_runs_on_the_target_once_the_step_is_dead_and_its_output_is_a_section
     assert not (tmp_path / "begun").exists()
     told = events_of(submitted.execution_id)
     assert told.index("step.cleaned_up") < told.index("step.cancelled")
-    assert not AssetLease.objects.exists()
+    assert not Lease.objects.exists()
     assert not DeadLetter.objects.exists()
 
 
@@ -106,7 +106,7 @@ def test_one_that_fails_or_hangs_is_a_dead_letter_and_delays_nothing(
     assert "step.cleanup_failed" in events_of(submitted.execution_id)
     letter = DeadLetter.objects.get()
     assert (letter.category, why in letter.reason) == ("cleanup", True)
-    assert not AssetLease.objects.exists()
+    assert not Lease.objects.exists()
 
 
 def test_a_step_that_never_began_or_ended_by_itself_has_nothing_to_clean_up(

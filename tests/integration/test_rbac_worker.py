@@ -16,7 +16,7 @@ from executions.models import Asset, Event, Execution, StepRun
 from safety import rbac
 from safety.choices import Role
 from safety.context import Outcome, OutcomeStatus
-from safety.models import AccessDecision, AssetLease, Membership
+from safety.models import AccessDecision, Lease, Membership
 from tests.losing import fails_once, lost_midway, work_until
 from tests.world import World, events_of, runs_of, script, states_of, status_of, work_off
 
@@ -36,7 +36,7 @@ def two_steps(world: World, marker: Path, **more: object) -> UUID:
         script("true", "one", **more), script(f"touch {marker}", "two", **more), targets=["here"]
     )
     run_one(runs_of(submitted.execution_id)[0].pk)
-    assert AssetLease.objects.count() == 1
+    assert Lease.objects.count() == 1
     return submitted.execution_id
 
 
@@ -93,7 +93,7 @@ def test_whoever_lost_the_right_between_two_steps_runs_no_second_one(
     assert (run.attempt, run.effect_at) == (1, None)
     assert status_of(execution_id) == "failed"
     assert Execution.objects.get().status_reason == f"two: not allowed: {reason}"
-    assert not AssetLease.objects.exists()
+    assert not Lease.objects.exists()
     event = Event.objects.get(type="rbac.violation")
     assert (event.tenant_id, event.execution_id, event.step_run_id) == (world.acme.pk, execution_id, run.pk)
     assert (event.actor_kind, event.actor) == ("worker", engine.HOLDINGS.worker)
@@ -117,7 +117,7 @@ def test_a_deactivated_asset_is_touched_by_no_further_step(world: World, tmp_pat
     assert not marker.exists()
     assert status_of(execution_id) == "failed"
     assert "is not active any more" in Execution.objects.get().status_reason
-    assert not AssetLease.objects.exists()
+    assert not Lease.objects.exists()
 
 
 def test_a_person_with_runs_is_deactivated_and_not_deleted(world: World, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_at_a_reattach_a_lost_right_leaves_the_process_and_its_asset_to_a_person
     memberships(world).delete()
     work_until(submitted.execution_id, "needs_attention")
     assert runs_of(submitted.execution_id)[0].status == "interrupted"
-    assert AssetLease.objects.get().under_review
+    assert Lease.objects.get().under_review
     assert events_of(submitted.execution_id).count("rbac.violation") == 1
 
 

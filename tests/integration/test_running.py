@@ -11,7 +11,7 @@ from executions.states import EXECUTION_MOVES, STEP_MOVES
 from executions.submission import submit
 from safety import leases
 from safety.context import LeaseLost, Outcome, OutcomeStatus
-from safety.models import AssetLease, Membership
+from safety.models import Lease, Membership
 from tests.world import (
     World,
     events_of,
@@ -44,7 +44,7 @@ def test_steps_run_in_the_order_of_their_graph_and_their_output_is_kept(world: W
     now = progress(done.execution_id)
     assert now is not None
     assert (now.percent, now.is_over) == (100, True)
-    assert not AssetLease.objects.exists()
+    assert not Lease.objects.exists()
 
 
 def test_a_failed_step_stops_what_depends_on_it(world: World) -> None:
@@ -125,7 +125,7 @@ def test_a_busy_asset_makes_the_second_execution_wait_and_say_for_whom(world: Wo
     work_off()
     waiting = runs_of(second.execution_id)[0]
     assert (waiting.status, waiting.attempt) == ("ready", 0)
-    assert "here is held by plan" in waiting.waiting_for
+    assert "1st in line for here, held by plan" in waiting.waiting_for
     leases.release(first.execution_id)
     lifecycle.wake_waiting_for([asset])
     assert work_until_over(second.execution_id) == "succeeded"

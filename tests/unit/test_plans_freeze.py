@@ -138,8 +138,8 @@ def test_the_names_a_plan_needs_are_known_without_any_inventory():
 def test_only_assets_that_are_changed_are_held_unless_the_plan_asks():
     steps = [command("a", target="web-02"), command("b", target="web-01", action_class="read")]
     assert freeze(plan(*steps), INVENTORY).changes_assets == (WEB2.id,)
-    held = freeze(plan(*steps, lock_reads=True), INVENTORY).changes_assets
-    assert held == tuple(sorted([WEB1.id, WEB2.id]))
+    frozen = freeze(plan(*steps, lock_reads=True), INVENTORY)
+    assert (frozen.changes_assets, frozen.shares_assets) == ((WEB2.id,), (WEB1.id,))
 
 
 def test_the_spec_of_a_step_says_what_is_left_to_defaults():

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from executions.models import Event, Execution
 from safety.choices import Role
-from safety.models import AccessDecision, AssetLease, Membership
+from safety.models import AccessDecision, Lease, Membership
 from tests import factories
 from tests.fleet import Fleet
 from tests.world import World, runs_of, script, status_of, until
@@ -91,7 +91,7 @@ def test_whoever_loses_the_right_while_step_one_runs_touches_nothing_with_step_t
         "three": "skipped",
     }
     assert status_of(execution_id) == "failed"
-    assert not AssetLease.objects.exists()
+    assert not Lease.objects.exists()
     event = Event.objects.get(type="rbac.violation")
     assert (event.step_run_id, event.data["person"], event.data["reason"]) == (runs["two"].pk, "olga", reason)
     assert event.actor == runs["two"].worker
