@@ -13,13 +13,14 @@ from executions import dispatch, lifecycle
 from executions.errors import Conflict, NotFound
 from executions.gates import narrowed_hash
 from executions.heartbeat import CHANNEL
+from executions.idempotency import new_key
 from executions.inventory import frozen_for
 from executions.lifecycle import By
 from executions.models import Execution, StepRun
 from executions.plans import FrozenPlan, parse_plan
 from executions.rights import records_refusals, require
 from executions.states import ExecutionStatus, StepStatus
-from executions.submission import Submitted, new_key, submit_frozen
+from executions.submission import Submitted, submit_frozen
 from safety.cancellation import CancelReason
 from safety.models import Tenant
 from safety.sql import fetch, fetch_one

@@ -46,3 +46,21 @@ class Conflict(Refused):
     """The state has moved on, or the request contradicts an earlier one. Look again first."""
 
     code = "conflict"
+
+
+class KeyMalformed(Refused):
+    """No idempotency key can look like this. A retry makes no sense."""
+
+    code = "idempotency.format"
+
+
+class KeyMismatch(Conflict):
+    """The client's idempotency key belongs to another plan. A retry makes no sense with this key."""
+
+    code = "idempotency.mismatch"
+
+
+class RanBefore(Conflict):
+    """The same plan ran a short while ago. Whoever means to run it again has to say so."""
+
+    code = "idempotency.ran_before"

@@ -1,10 +1,14 @@
 """What the guards ask the domain: has this effect begun, and is this still what was approved?"""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import LiteralString
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError, connection
+
+from executions import lifecycle
 from executions.holdings import HOLDINGS
 from executions.inventory import frozen_for
 from executions.lifecycle import ClaimedStep
@@ -15,21 +19,9 @@ from safety.cancellation import CancelToken, Wish
 from safety.context import AssetTaken, LeaseLost
 from safety.sql import fetch, fetch_one
 
-FRESH_S = 0.1  # a look at the record is not repeated within so many seconds
+logger = logging.getLogger(__name__)
 
-# The intent: committed before the effect, only by the holder, and not after a cancel was asked.
-_BEGIN: LiteralString = """
-UPDATE opsc_step_run r SET effect_at = CASE WHEN r.effect_at IS NULL AND e.cancel_requested_at IS NULL
-                                            THEN statement_timestamp() ELSE r.effect_at END
-FROM opsc_execution e, opsc_step_run was
-WHERE r.id = %(id)s AND r.status = 'running' AND r.lease_token = %(token)s AND was.id = r.id
-  AND r.lease_expires_at > statement_timestamp() AND e.id = r.execution_id
-  AND (%(asset_token)s::bigint IS NULL OR EXISTS (
-      SELECT FROM opsc_lease l WHERE l.lockable_id = r.asset_id AND l.execution_id = r.execution_id
-        AND l.token = %(asset_token)s))
-RETURNING was.effect_at IS NOT NULL AS had_begun, e.cancel_requested_at IS NOT NULL AS cancelling,
-          e.cancel_kind, e.cancel_actor, e.cancel_reason
-"""
+FRESH_S = 0.1  # a look at the record is not repeated within so many seconds
 
 _WISH: LiteralString = """
 SELECT cancel_kind, cancel_actor, cancel_reason FROM opsc_execution
@@ -62,6 +54,7 @@ class StepEffects:
 
     def __init__(self, step: ClaimedStep, cancel: CancelToken) -> None:
         self._step, self._cancel = step, cancel
+        self._claim = {"id": step.step_run_id, "token": step.token}
         self.begun = False
         self.asset_token: int | None = None
 
@@ -75,10 +68,16 @@ class StepEffects:
         A cancel that was committed before this moment is seen here, one that comes later reaches the holder
         by its heartbeat: nothing falls between.
         """
+        try:
+            is_new = self._commit_intent()
+        except (OperationalError, InterfaceError):
+            is_new = self._read_back()
+        self.begun = True
+        return is_new
+
+    def _commit_intent(self) -> bool:
         step = self._step
-        row = fetch_one(
-            _BEGIN, {"id": step.step_run_id, "token": step.token, "asset_token": self.asset_token}
-        )
+        row = fetch_one(lifecycle.BEGIN_EFFECT, self._claim | {"asset_token": self.asset_token})
         if row is None:
             if not leases.holds(step.execution_id, step.asset_id, self.asset_token):
                 raise AssetTaken(f"{step.asset_name} was given to somebody else before the step began")
@@ -86,8 +85,16 @@ class StepEffects:
         if row["cancelling"]:
             wish = Wish.on_record(row["cancel_kind"], row["cancel_actor"], row["cancel_reason"])
             self._cancel.cancel(wish.reason, wish.detail)
-        self.begun = True
         return not row["had_begun"]
+
+    def _read_back(self) -> bool:
+        """The answer to the commit was lost: the record may be there, and it may be ours.
+
+        Asking again waits for the lost statement, should it still run, because that one has locked the row.
+        """
+        logger.warning("step run %s: no answer to its intent; reading it back", self._step.step_run_id)
+        connection.close()
+        return self._commit_intent() or fetch_one(lifecycle.EFFECT_IS_OURS, self._claim) is not None
 
     def still_ours(self) -> None:
         """Keep the claim as it is until the end of the transaction. Raises LeaseLost."""

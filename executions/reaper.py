@@ -6,13 +6,13 @@ from typing import LiteralString
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from executions import lifecycle
 from executions.lifecycle import Ready
 from safety.choices import Effect
 from safety.context import LeaseLost, Outcome, OutcomeStatus
-from safety.sql import fetch
+from safety.sql import fetch, fetch_one
 
 logger = logging.getLogger(__name__)
 
@@ -21,12 +21,21 @@ CRASHES_TO_QUARANTINE = 3
 # No reaping right after the database itself came back: nobody could renew while it was away.
 _EXPIRED: LiteralString = """
 SELECT r.id AS step_run_id, r.execution_id, r.tenant_id, r.lease_token AS token, r.attempt, r.attempt_limit,
-       r.crashes, r.effect_at IS NOT NULL AS effect_begun, r.queue, r.priority, r.worker, s.key,
+       r.crashes, r.queue, r.priority, r.worker, s.key,
        s.name AS step_name, s.effect, s.survives_worker, e.trace_id, e.sla
 FROM opsc_step_run r JOIN opsc_step s ON s.id = r.step_id JOIN opsc_execution e ON e.id = r.execution_id
 WHERE r.status = 'running' AND r.lease_expires_at < statement_timestamp()
   AND pg_postmaster_start_time() < statement_timestamp() - make_interval(secs => %(ttl)s)
 ORDER BY r.lease_expires_at LIMIT 500
+"""
+
+# First the row, then the question, in two statements: what its holder still commits is seen by the second.
+_STILL_LOST: LiteralString = """
+SELECT id FROM opsc_step_run WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
+  AND lease_expires_at < statement_timestamp() FOR UPDATE
+"""
+_HAD_BEGUN: LiteralString = """
+SELECT step_run_id FROM opsc_effect WHERE step_run_id = %(id)s AND attempt = %(attempt)s AND outcome = ''
 """
 
 
@@ -41,7 +50,6 @@ class LostAttempt:
     attempt: int
     attempt_limit: int
     crashes: int
-    effect_begun: bool
     queue: str
     priority: int
     worker: str
@@ -59,7 +67,9 @@ def reap() -> list[Ready]:
     for row in fetch(_EXPIRED, {"ttl": settings.OPSC["LEASE_TTL_S"]}):
         lost = LostAttempt(**row)
         try:
-            if _take_over(lost):
+            with transaction.atomic():
+                taken = _take_over(lost)
+            if taken:
                 queue = lost.sla if lost.queue == "immediate" else lost.queue
                 ready.append(Ready(lost.step_run_id, queue, lost.priority))
         except LeaseLost:
@@ -70,7 +80,10 @@ def reap() -> list[Ready]:
 
 
 def _take_over(lost: LostAttempt) -> bool:
-    """Put the step run where its effect class says; whether it is ready again."""
+    """Put the step run where its effect class says; whether it is ready again. Raises LeaseLost."""
+    key = {"id": lost.step_run_id, "token": lost.token, "attempt": lost.attempt}
+    if fetch_one(_STILL_LOST, key) is None:
+        raise LeaseLost(f"step run {lost.step_run_id}, token {lost.token}")
     outcome = Outcome(
         status=OutcomeStatus.INTERRUPTED, category="worker_lost", detail=f"worker {lost.worker} was lost"
     )
@@ -84,7 +97,7 @@ def _take_over(lost: LostAttempt) -> bool:
         return False
     if lost.survives_worker:
         lifecycle.hand_over(lost, outcome, worker="scheduler", resume=True, crashed=True)
-    elif not lost.effect_begun and lost.effect != Effect.READ:
+    elif lost.effect != Effect.READ and fetch_one(_HAD_BEGUN, key) is None:
         lifecycle.hand_over(lost, outcome, worker="scheduler", resume=False, crashed=True)
     elif lost.attempt >= lost.attempt_limit or lost.effect == Effect.UNSAFE:
         lifecycle.interrupt(lost, outcome, worker="scheduler", kind="system")

@@ -24,7 +24,8 @@ DECISIONS = {
 
 NEEDS_A_RUNNER = "Deciding about an unknown outcome needs the role operator or tenant admin."
 
-_DECIDE: LiteralString = """
+_DECIDE: LiteralString = (
+    """
 WITH decided AS (
     UPDATE opsc_step_run SET
         status = %(to)s, resume = false, verify_first = false,
@@ -36,7 +37,7 @@ WITH decided AS (
         queue = CASE WHEN queue = 'immediate'
                      THEN (SELECT sla FROM opsc_execution e WHERE e.id = execution_id) ELSE queue END
     WHERE id = %(id)s AND status = 'interrupted'
-    RETURNING id, tenant_id, execution_id, step_id, queue, priority
+    RETURNING id, tenant_id, execution_id, step_id, queue, priority, attempt
 ), letter AS (
     UPDATE opsc_dead_letter d SET closed_at = statement_timestamp(), closed_by = %(actor)s,
            resolution = left(%(detail)s, 300)
@@ -47,9 +48,12 @@ WITH decided AS (
     SELECT tenant_id, execution_id, id, 'step.resolved', 'interrupted', %(to)s, 'user', %(actor)s,
            jsonb_build_object('decision', %(decision)s::text, 'reason', %(detail)s::text)
     FROM decided
-)
+)"""  # noqa: S608  constants only
+    + lifecycle.ends_effect("decided", "'decided_' || %(decision)s")
+    + """
 SELECT id, step_id, queue, priority FROM decided
 """
+)
 
 _ONE_LESS: LiteralString = """
 UPDATE opsc_execution SET interrupted_runs = interrupted_runs - 1,

@@ -63,6 +63,33 @@ OPEN_EXECUTION = frozenset(EXECUTION_MOVES)
 # A key whose execution ended like this may run again.
 REPEATABLE_EXECUTION = frozenset({_E.FAILED, _E.CANCELLED, _E.TIMED_OUT, _E.REJECTED, _E.EXPIRED})
 
+# "It runs again after that one, which …"
+AS_PAST: dict[str, str] = {
+    _E.FAILED: "failed",
+    _E.CANCELLED: "was cancelled",
+    _E.TIMED_OUT: "timed out",
+    _E.REJECTED: "was rejected",
+    _E.EXPIRED: "expired",
+    _E.SUCCEEDED: "succeeded",
+    _E.PARTIAL: "succeeded in part",
+}
+
+
+class EffectOutcome(models.TextChoices):
+    """What is known of the effect of one attempt once it is over; `decided_…` is what a person decided."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out", "timed out"
+    HANDED_OVER = "handed_over", "handed over by its worker"
+    LOST = "lost", "worker lost, then repeated"
+    UNKNOWN = "unknown", "outcome unknown"
+    DECIDED_SUCCEEDED = "decided_succeeded", "unknown until a person said that it took effect"
+    DECIDED_RETRY = "decided_retry", "unknown until a person had it run again"
+    DECIDED_SKIP = "decided_skip", "unknown; a person skipped it"
+    DECIDED_ABORT = "decided_abort", "unknown; a person ended the run"
+
 
 class ActorKind(models.TextChoices):
     """Who made a change."""

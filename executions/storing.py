@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
+from django.conf import settings
+
 from executions.connectors.registry import connector_for
 from executions.lifecycle import Ready
 from executions.plans import FrozenPlan
@@ -18,8 +20,9 @@ from safety.timeouts import AppliedPolicy
 
 @dataclass(frozen=True, kw_only=True)
 class NewExecution:
-    """An execution about to be stored. `confirmed`: its requester confirms it (level 1).
+    """An execution about to be stored.
 
+    confirmed: its requester confirms it (level 1). again: although the same plan ran a short while ago.
     override: what its requester let through as no secret, for the history; None when there was nothing.
     """
 
@@ -33,6 +36,7 @@ class NewExecution:
     mode: Mode
     retry_of: UUID | None
     confirmed: bool
+    again: bool = False
     override: Mapping[str, Any] | None = None
 
     @property
@@ -63,10 +67,17 @@ class Existing:
     approval_hash: str
 
 
+# What blocks the key, else what it is bound to although it may run again: see `opsc_earlier` in the migrations.
 _EXISTING: LiteralString = """
-SELECT id, plan_hash, status, mode, approval_level, approval_hash,
-       created_at < statement_timestamp() - make_interval(secs => %(window)s) AS stale
-FROM opsc_execution WHERE idempotency_key = %(key)s AND blocks_repeats
+SELECT e.id, e.plan_hash, e.status, e.mode, e.approval_level, e.approval_hash, e.stale
+FROM opsc_window_begins(%(tenant)s, %(window)s) since CROSS JOIN LATERAL (
+    SELECT id, plan_hash, status, mode, approval_level, approval_hash, created_at <= since AS stale, 0 AS rank
+    FROM opsc_execution WHERE idempotency_key = %(key)s AND blocks_repeats
+    UNION ALL
+    SELECT id, plan_hash, status, mode, approval_level, approval_hash, false, 1 AS rank
+    FROM opsc_execution WHERE idempotency_key = %(key)s AND NOT blocks_repeats AND created_at > since
+      AND plan_hash <> %(plan_hash)s
+    ORDER BY rank LIMIT 1) e
 """
 
 _LET_GO: LiteralString = """
@@ -81,23 +92,21 @@ WITH execution AS (
         idempotency_key, status, mode, sla, action_class, environment, priority, fail_when_busy, max_wait_s,
         changes_assets, shares_assets, resources, touches, estimate_s, policy, step_limit_s, limit_s,
         lease_limit_s, attempt_limit, total_runs, open_runs, trace_id, queued_at)
-    VALUES (
-        %(id)s, %(tenant)s, %(user)s, %(retry_of)s, %(name)s, %(plan)s, %(plan_hash)s, %(approval_hash)s,
-        %(approval_level)s, %(key)s, %(status)s, %(mode)s, %(sla)s, %(action_class)s, %(environment)s,
-        %(priority)s, %(fail_when_busy)s, %(max_wait)s, %(changes_assets)s::jsonb, %(shares_assets)s::jsonb,
-        %(resources)s::jsonb, %(touches)s::text[], %(estimate)s, %(policy)s, %(step_s)s,
-        %(execution_s)s, %(lease_s)s, %(attempts)s, %(total)s, %(total)s, %(trace)s,
-        CASE WHEN %(status)s = 'queued' THEN statement_timestamp() END)
+    SELECT
+        %(id)s, %(tenant)s, %(user)s, coalesce(%(retry_of)s::uuid, f.id), %(name)s, %(plan)s,
+        %(plan_hash)s, %(approval_hash)s, %(approval_level)s, %(key)s, %(status)s, %(mode)s, %(sla)s,
+        %(action_class)s, %(environment)s, %(priority)s, %(fail_when_busy)s, %(max_wait)s,
+        %(changes_assets)s::jsonb, %(shares_assets)s::jsonb, %(resources)s::jsonb, %(touches)s::text[],
+        %(estimate)s, %(policy)s, %(step_s)s, %(execution_s)s, %(lease_s)s, %(attempts)s, %(total)s, %(total)s,
+        %(trace)s, CASE WHEN %(status)s = 'queued' THEN statement_timestamp() END
+    FROM opsc_earlier(%(key)s, %(tenant)s, %(plan_hash)s, %(window)s) f
     ON CONFLICT (idempotency_key) WHERE blocks_repeats DO NOTHING
     RETURNING id, tenant_id, status, approval_level, approval_hash
 ), step AS (
     INSERT INTO opsc_step (
         execution_id, position, key, name, kind, spec, action_class, effect, survives_worker, on_failure,
         timeout_s, retries, max_parallel, estimate_s, predecessors, successors, waits_on, remaining)
-    SELECT execution.id, s.position, s.key, s.name, s.kind, s.spec, s.action_class, s.effect, s.survives_worker,
-           s.on_failure, s.timeout_s, s.retries, s.max_parallel, s.estimate_s, s.predecessors, s.successors,
-           s.waits_on, s.remaining
-    FROM execution, jsonb_to_recordset(%(steps)s::jsonb) AS s (
+    SELECT execution.id, s.* FROM execution, jsonb_to_recordset(%(steps)s::jsonb) AS s (
         position int, key text, name text, kind text, spec jsonb, action_class text, effect text,
         survives_worker boolean, on_failure text, timeout_s float, retries int, max_parallel int,
         estimate_s float, predecessors int[], successors int[], waits_on int, remaining int)
@@ -118,11 +127,10 @@ WITH execution AS (
 ), approval AS (
     INSERT INTO opsc_approval (tenant_id, execution_id, level, approval_hash, status, expires_at, decided_by_id,
                                decided_at, comment, signed_in_with)
-    SELECT tenant_id, id, approval_level, approval_hash,
-           CASE WHEN %(confirmed)s THEN 'approved' ELSE 'requested' END,
+    SELECT tenant_id, id, approval_level, approval_hash, %(approval)s,
            statement_timestamp() + make_interval(secs => %(approval_s)s),
            CASE WHEN %(confirmed)s THEN %(user)s END, CASE WHEN %(confirmed)s THEN statement_timestamp() END,
-           CASE WHEN %(confirmed)s THEN 'confirmed at submission' ELSE '' END, ''
+           %(comment)s, ''
     FROM execution WHERE approval_level > 0
 ), decision AS ("""  # noqa: S608  constants only
     + RECORD_ALLOWED
@@ -132,16 +140,8 @@ WITH execution AS (
     + """
 ), history AS (
     INSERT INTO opsc_event (tenant_id, execution_id, type, to_status, actor_kind, actor, trace_id, data)
-    SELECT tenant_id, id, 'execution.created', status, 'user', %(user_name)s, %(trace)s,
-           jsonb_build_object('plan_hash', %(plan_hash)s::text)
-    FROM execution
-    UNION ALL
-    SELECT tenant_id, id, CASE WHEN %(confirmed)s THEN 'approval.approved' ELSE 'approval.requested' END, '',
-           'user', %(user_name)s, %(trace)s, jsonb_build_object('level', approval_level, 'hash', approval_hash)
-    FROM execution WHERE approval_level > 0
-    UNION ALL
-    SELECT tenant_id, id, 'secret.override', '', 'user', %(user_name)s, %(trace)s, %(override)s::jsonb
-    FROM execution WHERE %(override)s::jsonb IS NOT NULL
+    SELECT tenant_id, id, h.type, h.status, 'user', %(user_name)s, %(trace)s, h.data
+    FROM execution, jsonb_to_recordset(%(events)s::jsonb) AS h (type text, status text, data jsonb)
 )
 SELECT execution.status, run.id, run.queue, run.priority
 FROM execution LEFT JOIN run ON run.status = 'ready'
@@ -149,9 +149,10 @@ FROM execution LEFT JOIN run ON run.status = 'ready'
 )
 
 
-def existing(key: str, *, window_s: float) -> Existing | None:
+def existing(key: str, *, plan_hash: str, tenant_id: int) -> Existing | None:
     """The execution that answers for the key; one that ended before the window lets go of it."""
-    row = fetch_one(_EXISTING, {"key": key, "window": window_s})
+    parameters = {"key": key, "plan_hash": plan_hash, "tenant": tenant_id, "window": _window_s()}
+    row = fetch_one(_EXISTING, parameters)
     if row is None:
         return None
     if row.pop("stale") and fetch(_LET_GO, {"id": row["id"]}):
@@ -160,13 +161,21 @@ def existing(key: str, *, window_s: float) -> Existing | None:
 
 
 def store(new: NewExecution) -> Stored | None:
-    """Write everything, or nothing when another execution took the idempotency key first (None)."""
+    """Write everything, or nothing when another execution took the idempotency key first (None).
+
+    Where an earlier execution of the key failed, was cancelled or the like, the new one points at it.
+    """
     rows = fetch(_STORE, _execution_parameters(new) | _run_parameters(new))
     if not rows:
         return None
     ready = [Ready(row["id"], row["queue"], row["priority"]) for row in rows if row["id"] is not None]
     in_queue = ready if new.mode is Mode.BACKGROUND else []
     return Stored(rows[0]["status"], in_queue)
+
+
+def _window_s() -> float:
+    """The setting, for tenants without a window of their own."""
+    return float(settings.OPSC["IDEMPOTENCY_WINDOW_S"])
 
 
 def _execution_parameters(new: NewExecution) -> dict[str, Any]:
@@ -183,6 +192,8 @@ def _execution_parameters(new: NewExecution) -> dict[str, Any]:
         "approval_hash": frozen.approval_hash,
         "approval_level": frozen.approval_level,
         "key": new.idempotency_key,
+        "window": _window_s(),
+        "events": json.dumps(_events(new)),
         "status": new.status.value,
         "mode": new.mode.value,
         "sla": frozen.sla.value,
@@ -207,7 +218,25 @@ def _execution_parameters(new: NewExecution) -> dict[str, Any]:
         "queue": "immediate" if new.mode is Mode.IMMEDIATE else frozen.sla.value,
         "confirmed": new.confirmed,
         "override": None if new.override is None else json.dumps(new.override),
+        "approval": "approved" if new.confirmed else "requested",
+        "comment": "confirmed at submission" if new.confirmed else "",
     }
+
+
+def _events(new: NewExecution) -> list[dict[str, Any]]:
+    """The first events, in their order."""
+    frozen = new.frozen
+    created = {"plan_hash": frozen.plan_hash} | ({"again": True} if new.again else {})
+    events: list[dict[str, Any]] = [
+        {"type": "execution.created", "status": new.status.value, "data": created}
+    ]
+    if frozen.approval_level:
+        told = {"level": frozen.approval_level, "hash": frozen.approval_hash}
+        type_ = "approval.approved" if new.confirmed else "approval.requested"
+        events.append({"type": type_, "status": "", "data": told})
+    if new.override is not None:
+        events.append({"type": "secret.override", "status": "", "data": dict(new.override)})
+    return events
 
 
 def _waits_s(frozen: FrozenPlan) -> int:

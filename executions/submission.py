@@ -1,19 +1,17 @@
 """From a submitted plan to a stored execution, in one transaction and once per idempotency key."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.conf import settings
-
-from executions import dispatch, immediate_slots, overriding
-from executions.errors import Conflict, NotAllowed, Refusal
+from executions import dispatch, idempotency, immediate_slots, overriding
+from executions.errors import Conflict, KeyMismatch, NotAllowed, RanBefore, Refusal
 from executions.inventory import frozen_for
+from executions.models import Execution
 from executions.plans import FrozenPlan, Plan, parse_plan
 from executions.rights import records_refusals
-from executions.states import Mode
+from executions.states import REPEATABLE_EXECUTION, Mode
 from executions.storing import Existing, NewExecution, existing, store
 from safety import rbac
 from safety.models import Tenant
@@ -60,32 +58,51 @@ def submit(
     user: Any,
     tenant: Tenant,
     confirmed: bool = False,
-    idempotency_key: str = "",
+    idempotency_key: str | None = None,
     again: bool = False,
     allow_likely_secret: str = "",
+    warns: bool = False,
 ) -> Submitted:
     """Check, freeze and store a plan, and wake workers for it after the commit.
 
     `confirmed`: the requester confirms what needs no more than that (approval level 1). `idempotency_key`:
-    the client's own. `again`: run although the same plan ran within the window. `allow_likely_secret`: why what
-    looks like a secret in the plan is none; recorded with the places.
+    the client's own; it alone then says what is the same submission. A schedule gives its name and slot.
+    `again`: run although the same plan ran within the window. `warns`: refuse without `again` when it ran,
+    whoever ran it; otherwise only the person's own run counts. `allow_likely_secret`: why what looks like a
+    secret in the plan is none; recorded with the places.
 
     Raises:
       PlanInvalid: With every problem and its place.
       NotAllowed: The person may not run such steps, or not let through what looks like a secret.
-      Conflict: The client's key was used with another plan.
+      KeyMalformed, KeyMismatch: The client's key is none, or was used with another plan.
+      RanBefore: The same plan ran within the window, and `warns` was asked for.
     """
+    own = "" if idempotency_key is None else idempotency.checked(idempotency_key)
     plan, frozen = preview(raw, user=user, tenant=tenant, allow_likely_secret=allow_likely_secret)
-    key = _key(frozen, tenant, user, idempotency_key, again)
+    key = idempotency.key_of(frozen.plan_hash, tenant=tenant, user=user, own=own)
+    if warns and not own and not again:
+        _warn(frozen, key, tenant, user)
     return submit_frozen(
         frozen,
         user=user,
         tenant=tenant,
-        key=key,
+        key=idempotency.new_key() if again and not own else key,
         confirmed=confirmed,
-        owned_key=bool(idempotency_key),
+        again=again,
         override=overriding.record_of(plan, allow_likely_secret),
     )
+
+
+def _warn(frozen: FrozenPlan, key: str, tenant: Tenant, user: Any) -> None:
+    runs = idempotency.earlier_runs(frozen.plan_hash, tenant=tenant, user=user)
+    counting = [run for run in runs if run.status not in REPEATABLE_EXECUTION]
+    if counting and all(run.idempotency_key != key for run in counting):  # else the person's own answers
+        told = counting[0]
+        raise RanBefore(
+            f"The same plan was submitted before: {told.short_id} by {told.requested_by.get_username()}, "
+            f"{told.created_at:%Y-%m-%d %H:%M} UTC, {told.get_status_display()}.",
+            hint="Look at that run. To run it all the same, say so: run it again (--again).",
+        )
 
 
 @records_refusals
@@ -96,7 +113,7 @@ def submit_frozen(
     tenant: Tenant,
     key: str,
     confirmed: bool,
-    owned_key: bool = False,
+    again: bool = False,
     retry_of: UUID | None = None,
     override: Mapping[str, Any] | None = None,
 ) -> Submitted:
@@ -119,6 +136,7 @@ def submit_frozen(
         mode=Mode.IMMEDIATE if runs_here else Mode.BACKGROUND,
         retry_of=retry_of,
         confirmed=confirmed and frozen.approval_level == 1,
+        again=again,
         override=override,
     )
     for _ in range(STORE_TRIES):
@@ -126,10 +144,10 @@ def submit_frozen(
         if stored is not None:
             dispatch.wake(stored.ready)
             return _submitted(new, stored.status)
-        found = existing(key, window_s=settings.OPSC["IDEMPOTENCY_WINDOW_S"])
+        found = existing(key, plan_hash=frozen.plan_hash, tenant_id=tenant.pk)
         if found is not None:
             rbac.decide(question)
-            return _answered_by(found, frozen, owned_key)
+            return _answered_by(found, frozen, user)
     raise Conflict("The same plan was submitted and ended at this very moment.", hint="Submit it again.")
 
 
@@ -151,11 +169,12 @@ def _require(question: rbac.Question, tenant: Tenant) -> None:
         )
 
 
-def _answered_by(found: Existing, frozen: FrozenPlan, owned_key: bool) -> Submitted:
-    if owned_key and found.plan_hash != frozen.plan_hash:
-        raise Conflict(
-            f"This Idempotency-Key belongs to another plan (execution {str(found.id)[:8]}).",
-            hint="Use a new key for a new plan.",
+def _answered_by(found: Existing, frozen: FrozenPlan, user: Any) -> Submitted:
+    if found.plan_hash != frozen.plan_hash:
+        seen = Execution.objects.visible_to(user).filter(pk=found.id).exists()
+        which = f" (execution {str(found.id)[:8]})" if seen else ""
+        raise KeyMismatch(
+            f"This idempotency key belongs to another plan{which}.", hint="Use a new key for a new plan."
         )
     return Submitted(
         execution_id=found.id,
@@ -176,16 +195,3 @@ def _submitted(new: NewExecution, status: str) -> Submitted:
         approval_level=new.frozen.approval_level,
         approval_hash=new.frozen.approval_hash,
     )
-
-
-def _key(frozen: FrozenPlan, tenant: Tenant, user: Any, own: str, again: bool) -> str:
-    """SHA-256 over plan, tenant and actor; over the client's own key instead of the plan where one came."""
-    if again:
-        return new_key()
-    what = f"key:{own}" if own else f"plan:{frozen.plan_hash}"
-    return hashlib.sha256(f"{what}|tenant:{tenant.pk}|actor:{user.pk}".encode()).hexdigest()
-
-
-def new_key() -> str:
-    """An idempotency key that no other submission has: for runs that are meant to be another one."""
-    return hashlib.sha256(uuid4().bytes).hexdigest()

@@ -8,7 +8,17 @@ from django.contrib.auth.models import User
 from django.db.models import Model
 from django.utils import timezone
 
-from executions.models import Approval, Asset, DeadLetter, Event, Execution, OutputChunk, Step, StepRun
+from executions.models import (
+    Approval,
+    Asset,
+    DeadLetter,
+    EffectRecord,
+    Event,
+    Execution,
+    OutputChunk,
+    Step,
+    StepRun,
+)
 from executions.plans import canonical_bytes, plan_hash
 from executions.states import TERMINAL_EXECUTION, TERMINAL_STEP, ExecutionStatus, StepStatus
 from safety.choices import Role
@@ -146,6 +156,12 @@ def an_approval(execution: Execution, **more: Any) -> Approval:
         }
         | more,
     )
+
+
+def an_effect(run: StepRun, **more: Any) -> EffectRecord:
+    """The record of the effect of the run's last attempt, which its worker has begun."""
+    defaults = {"attempt": run.attempt, "worker": "host:1:1", "token": EffectRecord.objects.count() + 1}
+    return EffectRecord.objects.create(step_run=run, **defaults | more)
 
 
 def a_dead_letter(run: StepRun, **more: Any) -> DeadLetter:

@@ -13,7 +13,7 @@ import pytest
 from executions import engine, lifecycle, sweeper
 from executions.holdings import HOLDINGS, HOST_CHARACTERS
 from executions.lifecycle import ClaimedStep
-from executions.models import StepRun
+from executions.models import EffectRecord, StepRun
 from executions.submission import Submitted
 from safety import leases
 from safety.cancellation import CancelReason
@@ -48,8 +48,17 @@ def lose(begun: bool = True, host: str = HERE) -> ClaimedStep:
             ttl_s=0.001,
         )
     if begun:
-        StepRun.objects.filter(pk=claimed.step_run_id).update(effect_at=LONG_AGO)
+        effects_begun(claimed.execution_id)
     return claimed
+
+
+def effects_begun(execution_id: UUID) -> None:
+    """The intent of every attempt that runs is on record, as if its holder had committed it."""
+    records = [
+        EffectRecord(step_run=run, attempt=run.attempt, token=run.lease_token, worker=run.worker)
+        for run in StepRun.objects.filter(execution_id=execution_id, status="running")
+    ]
+    EffectRecord.objects.bulk_create(records, ignore_conflicts=True)
 
 
 def claim(*, step_run_id: UUID | None = None, worker: str = WORKER) -> ClaimedStep:

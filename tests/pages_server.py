@@ -17,6 +17,8 @@ class _Quiet(WSGIRequestHandler):
 
 
 class _Server(ThreadedWSGIServer):
+    request_queue_size = 128  # as many may knock at once
+
     def process_request_thread(self, request: object, client_address: object) -> None:
         """Answer, and leave no connection to the test database behind."""
         try:

@@ -4,6 +4,7 @@ from executions.admin import (  # noqa: F401  (each registers its table)
     approval,
     asset,
     dead_letter,
+    effect,
     event,
     execution,
     lease,

@@ -18,8 +18,8 @@ RUNNING = PROCESSES * THREADS
 BEGIN_S, END_S = 60.0, 60.0
 
 _RUNNING: LiteralString = """
-SELECT count(*)::int AS running FROM opsc_step_run
-WHERE execution_id = %(execution)s AND status = 'running' AND effect_at IS NOT NULL
+SELECT count(*)::int AS running FROM opsc_step_run r JOIN opsc_effect f ON f.step_run_id = r.id
+WHERE r.execution_id = %(execution)s AND r.status = 'running' AND f.outcome = ''
 """
 
 _ENDED: LiteralString = """

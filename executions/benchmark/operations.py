@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections
 
@@ -70,10 +69,13 @@ class Operations:
 
     def idempotency_checks(self) -> float:
         """Look an execution up by its idempotency key."""
-        key, window_s = self._execution.idempotency_key, settings.OPSC["IDEMPOTENCY_WINDOW_S"]
+        one = self._execution
 
         def check(_number: int) -> None:
-            if storing.existing(key, window_s=window_s) is None:
+            if (
+                storing.existing(one.idempotency_key, plan_hash=one.plan_hash, tenant_id=one.tenant_id)
+                is None
+            ):
                 raise NothingMeasured("the key was not found")
 
         return per_second(check, self._seconds)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from executions.budget import budget_of
-from executions.models import Approval, Execution, OutputChunk, StepRun
+from executions.models import Approval, EffectRecord, Execution, OutputChunk, StepRun
 
 COUNTED = ("succeeded", "failed", "timed_out", "cancelled", "skipped", "interrupted")
 
@@ -57,6 +57,7 @@ def _cancel(execution: Execution) -> dict[str, Any] | None:
 def step_runs(execution: Execution) -> Iterator[StepRun]:
     """Its step runs in the order of the plan."""
     rows = StepRun.objects.filter(execution=execution).select_related("step", "asset")
+    rows = rows.prefetch_related("effects")
     return rows.order_by("position", "asset__name", "pk").iterator(chunk_size=500)
 
 
@@ -86,10 +87,22 @@ def _step_run(run: StepRun, *, output: bool) -> dict[str, Any]:
         "finished_at": _moment(run.finished_at),
         "elapsed_s": _seconds(run),
         "summary": run.summary,
+        "effects": [_effect(effect) for effect in run.effects.all()],
     }
     if output:
         described["output"] = [{"stream": stream, "text": text} for stream, text in output_of(run)]
     return described
+
+
+def _effect(effect: EffectRecord) -> dict[str, Any]:
+    """What one attempt was about to do to its target, and how that ended; outcome is empty while unknown."""
+    return {
+        "attempt": effect.attempt,
+        "worker": effect.worker,
+        "begun_at": _moment(effect.begun_at),
+        "ended_at": _moment(effect.ended_at),
+        "outcome": effect.outcome,
+    }
 
 
 def _seconds(timed: Execution | StepRun) -> float | None:

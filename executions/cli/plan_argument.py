@@ -15,10 +15,12 @@ def add_plan_arguments(parser: CommandParser) -> None:
     parser.add_argument("--tenant", metavar="SLUG", help="for which tenant (default: your only one)")
     parser.add_argument("--yes", action="store_true", help="confirm what needs no more than that (level 1)")
     parser.add_argument(
-        "--idempotency-key", default="", metavar="KEY", help="the same key gives the same execution"
+        "--idempotency-key",
+        metavar="KEY",
+        help="the same key gives the same execution; 1 to 255 printable ASCII",
     )
     parser.add_argument(
-        "--again", action="store_true", help="run although the same plan ran within the last day"
+        "--again", action="store_true", help="run although the same plan ran a short while ago"
     )
     parser.add_argument(
         "--allow-likely-secret",

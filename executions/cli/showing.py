@@ -65,6 +65,7 @@ def show_output(console: Console, execution: Execution) -> None:
 def _facts(execution: Execution) -> list[tuple[str, str]]:
     ended = execution.finished_at and execution.started_at
     took = f"{(execution.finished_at - execution.started_at).total_seconds():.1f} s" if ended else ""  # type: ignore[operator]
+    before = execution.retry_of
     facts = [
         ("id", str(execution.pk)),
         ("reason", one_line(execution.status_reason, 500)),
@@ -80,7 +81,7 @@ def _facts(execution: Execution) -> list[tuple[str, str]]:
             if execution.approval_level
             else "",
         ),
-        ("retry of", str(execution.retry_of_id or "")),
+        ("runs again", f"after {before.short_id}, which {before.past}" if before else ""),
         ("done", f"{execution.total_runs - execution.open_runs} of {execution.total_runs} step runs"),
         ("took", took),
         ("time", budget_of(execution).sentence),

@@ -3,6 +3,7 @@
 from executions.lifecycle.claim import ClaimedStep, claim_from, claim_of, claim_one
 from executions.lifecycle.cleaned import record_clean_up
 from executions.lifecycle.clock import turn_clocks, work_goes_on
+from executions.lifecycle.effects import BEGIN_EFFECT, EFFECT_IS_OURS, ends_effect
 from executions.lifecycle.errors import LifecycleError, StaleTransition
 from executions.lifecycle.finish import Finished, finish
 from executions.lifecycle.moves import LOCK, By, move, record
@@ -18,6 +19,8 @@ from executions.lifecycle.release import leave_line, release_and_wake, wake_wait
 from executions.lifecycle.settle import Ready, count_ended, settle, stop_rest
 
 __all__ = [
+    "BEGIN_EFFECT",
+    "EFFECT_IS_OURS",
     "LOCK",
     "Attempt",
     "By",
@@ -31,6 +34,7 @@ __all__ = [
     "claim_one",
     "count_ended",
     "dead_letter",
+    "ends_effect",
     "finish",
     "hand_over",
     "interrupt",

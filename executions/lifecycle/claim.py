@@ -27,7 +27,6 @@ _TAKE: LiteralString = """
 ), claimed AS (
     UPDATE opsc_step_run r SET
         status = 'running', attempt = r.attempt + CASE WHEN r.resume THEN 0 ELSE 1 END,
-        effect_at = CASE WHEN r.resume THEN r.effect_at END,
         lease_token = nextval('opsc_fencing_token'),
         lease_expires_at = statement_timestamp() + make_interval(secs => %(ttl)s),
         worker = %(worker)s, begun_by = CASE WHEN r.resume THEN r.begun_by ELSE %(worker)s END,

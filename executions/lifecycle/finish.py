@@ -7,6 +7,7 @@ from typing import Any, LiteralString
 from django.db import transaction
 
 from executions.lifecycle.claim import ClaimedStep
+from executions.lifecycle.effects import ends_effect
 from executions.lifecycle.release import release_and_wake
 from executions.lifecycle.settle import Ready, settle, stop_rest
 from executions.lifecycle.violation import record_violation
@@ -17,7 +18,8 @@ from safety.sql import Row, fetch_one
 
 # The execution's row before the step's, as everywhere: that is why `barrier` refers to `counted`.
 # Step run, barrier, counters, end of the execution and history in one statement: the happy end of most steps.
-_END: LiteralString = """
+_END: LiteralString = (
+    """
 WITH done AS (
     UPDATE opsc_step_run SET
         status = %(status)s, finished_at = statement_timestamp(), exit_code = %(exit_code)s,
@@ -27,7 +29,7 @@ WITH done AS (
       AND (%(asset_token)s::bigint IS NULL OR EXISTS (
           SELECT FROM opsc_lease l WHERE l.lockable_id = asset_id AND l.token = %(asset_token)s
             AND l.execution_id = opsc_step_run.execution_id))
-    RETURNING id, execution_id, tenant_id, step_id
+    RETURNING id, execution_id, tenant_id, step_id, attempt
 ), counted AS (
     UPDATE opsc_execution e SET
         open_runs = e.open_runs - 1, succeeded_runs = e.succeeded_runs + %(succeeded)s,
@@ -62,11 +64,14 @@ WITH done AS (
            || CASE WHEN status = 'timed_out' THEN jsonb_build_object('policy', policy, 'limit_s', limit_s,
                 'spent_s', round(spent_s::numeric, 3), 'reason', status_reason) ELSE '{}'::jsonb END
     FROM counted WHERE finished_at IS NOT NULL
-)
+)"""  # noqa: S608  constants only
+    + ends_effect("done", "%(status)s")
+    + """
 SELECT counted.status, barrier.remaining, counted.aborted, counted.cancel_requested_at IS NOT NULL AS cancelling,
        counted.succeeded_runs + counted.open_runs < counted.total_runs AS troubled
 FROM counted CROSS JOIN barrier
 """
+)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from executions.lifecycle.effects import ends_effect
 from executions.lifecycle.violation import record_violation
 from safety import leases
 from safety.context import LeaseLost, Outcome
@@ -32,14 +33,17 @@ class Attempt(Protocol):
     def trace_id(self) -> str: ...
 
 
-_RETRY: LiteralString = """
+_RETRY: LiteralString = (
+    """
 WITH back AS (
     UPDATE opsc_step_run SET status = 'retrying', category = %(category)s, detail = left(%(detail)s, 2000),
            not_before = statement_timestamp() + make_interval(secs => %(delay)s), resume = false,
            exit_code = %(exit_code)s
     WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
-    RETURNING id, tenant_id, execution_id
-)
+    RETURNING id, tenant_id, execution_id, attempt
+)"""  # noqa: S608  constants only
+    + ends_effect("back", "'failed'")
+    + """
 INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
                         trace_id, data)
 SELECT tenant_id, execution_id, id, 'step.retrying', 'running', 'retrying', 'worker', %(worker)s, %(trace)s,
@@ -47,6 +51,7 @@ SELECT tenant_id, execution_id, id, 'step.retrying', 'running', 'retrying', 'wor
                           'delay_s', %(delay)s::float)
 FROM back RETURNING step_run_id
 """
+)
 
 # The attempt did not begin, so it does not count.
 _WAIT: LiteralString = """
@@ -70,7 +75,9 @@ SELECT tenant_id, execution_id, id, 'lock.waiting', 'running', 'ready', 'worker'
 FROM back RETURNING step_run_id
 """
 
-_HAND_OVER: LiteralString = """
+# Where the attempt goes on, its record stays open.
+_HAND_OVER: LiteralString = (
+    """
 WITH back AS (
     UPDATE opsc_step_run SET status = 'ready', ready_at = statement_timestamp(), resume = %(resume)s,
            attempt = attempt - %(uncounted)s, crashes = crashes + %(crashed)s,
@@ -79,16 +86,20 @@ WITH back AS (
            queue = CASE WHEN queue = 'immediate'
                         THEN (SELECT sla FROM opsc_execution e WHERE e.id = execution_id) ELSE queue END
     WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
-    RETURNING id, tenant_id, execution_id
-)
+    RETURNING id, tenant_id, execution_id, attempt + %(uncounted)s AS attempt
+)"""  # noqa: S608  constants only
+    + ends_effect("back", "CASE WHEN %(uncounted)s = 0 THEN 'lost' ELSE 'handed_over' END", "NOT %(resume)s")
+    + """
 INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
                         trace_id, data)
 SELECT tenant_id, execution_id, id, 'step.handed_over', 'running', 'ready', %(kind)s, %(worker)s, %(trace)s,
        jsonb_build_object('resume', %(resume)s::boolean, 'detail', %(detail)s::text)
 FROM back RETURNING step_run_id
 """
+)
 
-_INTERRUPT: LiteralString = """
+_INTERRUPT: LiteralString = (
+    """
 WITH lost AS (
     UPDATE opsc_step_run SET status = 'interrupted', category = %(category)s, detail = left(%(detail)s, 2000),
            summary = CASE WHEN %(summary)s = '' THEN summary ELSE left(%(summary)s, 10240) END
@@ -114,9 +125,12 @@ WITH lost AS (
     SELECT tenant_id, id, NULL, 'execution.needs_attention', was, 'needs_attention', %(kind)s, %(worker)s,
            trace_id, '{}'::jsonb
     FROM stopped WHERE was <> 'needs_attention'
-)
+)"""  # noqa: S608  constants only
+    + ends_effect("lost", "'unknown'")
+    + """
 SELECT id FROM lost
 """
+)
 
 _DEAD_LETTER: LiteralString = """
 INSERT INTO opsc_dead_letter (tenant_id, execution_id, step_run_id, category, reason, attempts, worker,

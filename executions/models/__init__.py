@@ -1,6 +1,7 @@
 """The tables of the domain, one topic a file."""
 
 from executions.models.asset import Asset
+from executions.models.effect import EffectRecord
 from executions.models.execution import Execution
 from executions.models.record import Approval, DeadLetter, Event
 from executions.models.step import Step
@@ -11,6 +12,7 @@ __all__ = [
     "Approval",
     "Asset",
     "DeadLetter",
+    "EffectRecord",
     "Event",
     "Execution",
     "OutputChunk",

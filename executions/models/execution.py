@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from executions.states import OPEN_EXECUTION, TERMINAL_EXECUTION, Clock, ExecutionStatus, Mode
+from executions.states import AS_PAST, OPEN_EXECUTION, TERMINAL_EXECUTION, Clock, ExecutionStatus, Mode
 from safety.choices import ActionClass, Environment, SlaClass
 from safety.models import Tenant
 from safety.visibility import tenants_visible_to
@@ -139,6 +139,13 @@ class Execution(models.Model):
                 name="execution_list_by_status",
             ),
             models.Index(fields=["retry_of"], condition=Q(retry_of__isnull=False), name="execution_retries"),
+            # What a key is bound to although it may run again; few rows, because most executions succeed.
+            models.Index(
+                fields=["idempotency_key", "-created_at"],
+                condition=Q(blocks_repeats=False),
+                name="execution_freed_keys",
+            ),
+            models.Index(fields=["tenant", "plan_hash", "-created_at"], name="execution_same_plan"),
             models.Index(
                 fields=["status", "deadline_at"],
                 condition=Q(finished_at__isnull=True),
@@ -153,6 +160,11 @@ class Execution(models.Model):
     def short_id(self) -> str:
         """The first eight characters of the id: enough for people, accepted by every command."""
         return str(self.id)[:8]
+
+    @property
+    def past(self) -> str:
+        """What became of it, to go after "which"."""
+        return AS_PAST.get(self.status, f"is {self.get_status_display()}")
 
     @property
     def is_terminal(self) -> bool:

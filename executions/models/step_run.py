@@ -29,9 +29,8 @@ class StepRun(models.Model):
     """One step on one target, with the lease of whoever runs it now.
 
     `resume`: the next holder re-attaches to this attempt instead of starting another. `verify_first`: it asks
-    the step's probe whether the effect happened. `begun_by`: the worker that began this attempt. `effect_at`:
-    when this attempt's effect was about to begin. `cleaned_up`: how its `on_cancel` ended, none where nothing was
-    to be cleaned up.
+    the step's probe whether the effect happened. `begun_by`: the worker that began this attempt. `cleaned_up`:
+    how its `on_cancel` ended, none where nothing was to be cleaned up.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -58,7 +57,6 @@ class StepRun(models.Model):
     lease_expires_at = models.DateTimeField(null=True)
     worker = models.CharField(max_length=100, blank=True, db_default="")
     begun_by = models.CharField(max_length=100, blank=True, db_default="")
-    effect_at = models.DateTimeField(null=True)
     ready_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import OuterRef, Subquery
 
 from executions.approvals import may_decide
-from executions.models import Execution, StepRun
+from executions.models import EffectRecord, Execution, StepRun
 from executions.states import ExecutionStatus, StepStatus
 
 UNKNOWN_SHOWN = 20
@@ -80,4 +81,6 @@ def _unknown(execution: Execution, user: User | AnonymousUser) -> list[StepRun]:
     if not user.has_perm("executions.resolve_execution", execution):
         return []
     found = StepRun.objects.visible_to(user).filter(execution_id=execution.pk, status=StepStatus.INTERRUPTED)
+    last = EffectRecord.objects.filter(step_run=OuterRef("pk"), attempt=OuterRef("attempt"))
+    found = found.annotate(effect_at=Subquery(last.values("begun_at")[:1]))
     return list(found.select_related("step", "asset").order_by("position", "id")[:UNKNOWN_SHOWN])

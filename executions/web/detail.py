@@ -123,8 +123,8 @@ def plan(request: HttpRequest, execution_id: UUID) -> HttpResponse:
 
 
 def _visible(request: HttpRequest, execution_id: UUID) -> Execution:
-    rows = Execution.objects.visible_to(request.user).defer("plan")
-    found = get_object_or_404(rows.select_related("requested_by", "tenant"), pk=execution_id)
+    rows = Execution.objects.visible_to(request.user).select_related("requested_by", "tenant", "retry_of")
+    found = get_object_or_404(rows.defer("plan", "retry_of__plan"), pk=execution_id)
     require(request, "executions.view_execution", found)
     return found
 

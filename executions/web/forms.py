@@ -90,7 +90,11 @@ class PlanForm(forms.Form):
 
 
 class ConfirmForm(PlanForm):
-    """The same plan once more, bound to what the preview showed."""
+    """The same plan once more, bound to what the preview showed.
+
+    `form_key`: one preview's own, so that a form that is sent twice runs once, also when it asks to run again.
+    """
 
     seen_hash = forms.RegexField(r"\A[0-9a-f]{64}\Z")
     again = forms.BooleanField(required=False)
+    form_key = forms.RegexField(r"\A[0-9a-f]{32}\Z", required=False)

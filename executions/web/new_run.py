@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import chain
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -11,9 +11,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from executions import submission
+from executions.errors import RanBefore
+from executions.idempotency import earlier_runs
 from executions.models import Asset, Execution
 from executions.plans import FrozenPlan, FrozenStep, Plan, PlanInvalid, PlanProblem
 from executions.plans.without_secrets import without_secrets
+from executions.states import REPEATABLE_EXECUTION
 from executions.web.forms import ConfirmForm, PlanForm
 from executions.web.permission import person, require
 from executions.web.refusals import shows_refusals
@@ -79,17 +82,21 @@ def confirm(request: HttpRequest) -> HttpResponse:
             user=person(request),
             tenant=tenant,
             confirmed=True,
+            idempotency_key=_key(request, form),
             again=form.cleaned_data["again"],
+            warns=True,
             allow_likely_secret=form.cleaned_data.get("not_secret", ""),
         )
     except PlanInvalid as invalid:
         return _with_problems(request, form, invalid.problems)
+    except RanBefore:
+        return _shown(request, form, plan, frozen, status=409)
     begin(submitted)
     if not submitted.created:
         messages.info(
             request,
-            "You ran the same plan before, and this is that run; no new one was made. "
-            "To run it once more, tick 'run it again' in the preview.",
+            "This was submitted before, and this is that run; no new one was made. "
+            "To run it once more, preview it again and tick 'run it again'.",
         )
     return redirect("executions:detail", execution_id=submitted.execution_id)
 
@@ -103,6 +110,15 @@ def _previewed(request: HttpRequest, form: PlanForm) -> tuple[Plan, FrozenPlan]:
         tenant=given["tenant"],
         allow_likely_secret=given.get("not_secret", ""),
     )
+
+
+def _key(request: HttpRequest, form: ConfirmForm) -> str | None:
+    """What says that it is the same submission: a program's own header, else the form that asks to run again."""
+    header = request.headers.get("Idempotency-Key")
+    if header is not None:
+        return header
+    asked_again = form.cleaned_data["again"] and form.cleaned_data["form_key"]
+    return f"form-{form.cleaned_data['form_key']}" if asked_again else None
 
 
 def _with_problems(request: HttpRequest, form: PlanForm, problems: list[PlanProblem]) -> HttpResponse:
@@ -122,6 +138,7 @@ def _shown(
     request: HttpRequest, form: PlanForm, plan: Plan, frozen: FrozenPlan, *, status: int
 ) -> HttpResponse:
     tenant = form.cleaned_data["tenant"]
+    earlier = earlier_runs(frozen.plan_hash, tenant=tenant, user=request.user)
     form.fields["plan"].widget.attrs["readonly"] = True
     ids = {target for step in frozen.steps for target in step.targets if target}
     names = dict(Asset.objects.visible_to(request.user).filter(pk__in=ids).values_list("pk", "name"))
@@ -134,7 +151,10 @@ def _shown(
         "held": _held(request, frozen, tenant, names),
         "roles": sorted(role.label for role in ROLES_BY_ACTION[frozen.action_class]),
         "objection": submission.objection(frozen, user=request.user, tenant=tenant),
-        "is_changed": status == 409,
+        "is_changed": form.data.get("seen_hash", frozen.approval_hash) != frozen.approval_hash,
+        "earlier": earlier,
+        "must_choose": any(run.status not in REPEATABLE_EXECUTION for run in earlier),
+        "form_key": uuid4().hex,
         "likely_secrets": plan.likely_secrets,
         "not_secret": form.cleaned_data.get("not_secret", ""),
     }

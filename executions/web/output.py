@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
-from executions.models import OutputChunk, StepRun
+from executions.models import EffectRecord, OutputChunk, StepRun
 from executions.web.ansi import ansi_html
 from executions.web.permission import require
 
@@ -19,12 +19,16 @@ SHOWN_CHUNKS = 400
 
 @dataclass(frozen=True)
 class Output:
-    """The end of what one attempt wrote. `is_cut`: there is more before it, in the download."""
+    """The end of what one attempt wrote. `is_cut`: there is more before it, in the download.
+
+    `effect`: when its effect was about to begin and what is known of its end; None when it has or had none.
+    """
 
     run: StepRun
     attempt: int
     pieces: list[tuple[str, SafeString]]
     is_cut: bool
+    effect: EffectRecord | None
 
     @property
     def attempts(self) -> list[int]:
@@ -46,7 +50,8 @@ def output_of(run: StepRun, wanted: str) -> Output:
         is_cut = len(text) > room
         texts.append((stream, text[-room:]))
         room -= len(text)
-    return Output(run, attempt, list(ansi_html(reversed(texts))), is_cut)
+    effect = EffectRecord.objects.filter(step_run_id=run.pk, attempt=attempt).first()
+    return Output(run, attempt, list(ansi_html(reversed(texts))), is_cut, effect)
 
 
 @require_safe

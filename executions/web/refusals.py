@@ -8,14 +8,15 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from executions.errors import Conflict, NotAllowed, NotFound, Refused
+from executions.errors import Conflict, KeyMismatch, NotAllowed, NotFound, Refused
 
 P = ParamSpec("P")
+_STATUS: dict[type[Refused], int] = {KeyMismatch: 422, Conflict: 409}
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def shows_refusals(view: View[P]) -> View[P]:
-    """Answer NotFound with 404, NotAllowed with 403, Conflict with 409 and any other refusal with 400."""
+    """Answer NotFound with 404, NotAllowed with 403, and other refusals with a page and 409, 422 or 400."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -26,7 +27,7 @@ def shows_refusals(view: View[P]) -> View[P]:
         except NotAllowed as refusal:
             raise PermissionDenied(_sentence(refusal)) from refusal
         except Refused as refusal:
-            status = 409 if isinstance(refusal, Conflict) else 400
+            status = next((status for kind, status in _STATUS.items() if isinstance(refusal, kind)), 400)
             return _page(request, refusal, status, kwargs)
 
     return wrapped

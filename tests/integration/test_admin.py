@@ -47,6 +47,7 @@ def a_bit_of_everything(number: int = 0) -> Execution:
     step = factories.a_step(execution, "step-of-acme")
     run = factories.a_step_run(step, asset, status="interrupted", attempt=1)
     factories.output(run, "output of acme")
+    factories.an_effect(run)
     factories.an_event(execution, step_run=run)
     factories.an_approval(execution)
     factories.a_dead_letter(run)
@@ -215,3 +216,20 @@ def test_only_a_superuser_edits_the_timeout_policies() -> None:
     policy.refresh_from_db()
     assert policy.step_s == 6
     TimeoutPolicy.objects.filter(pk=policy.pk).update(step_s=5, execution_s=10)
+
+
+def test_a_tenant_admin_sets_the_idempotency_window_of_their_own_tenant_within_limits() -> None:
+    factories.olga()
+    nina = signed_in(factories.nina(is_staff=True))
+    other, acme = Tenant.objects.get(slug="other"), Tenant.objects.get(slug="acme")
+    data = {"name": "Other", "idempotency_window_s": 600}
+    assert nina.post(address(Tenant, "change", other.pk), data).status_code == 302
+    too_long = nina.post(address(Tenant, "change", other.pk), data | {"idempotency_window_s": 31_536_001})
+    assert "less than or equal to 31536000" in too_long.content.decode()
+    assert nina.post(address(Tenant, "change", acme.pk), data).status_code in (302, 403, 404)
+    windows = dict(Tenant.objects.values_list("slug", "idempotency_window_s"))
+    assert windows == {"other": 600, "acme": None}
+    assert (
+        signed_in(factories.tom(is_staff=True)).post(address(Tenant, "change", acme.pk), data).status_code
+        == 403
+    )

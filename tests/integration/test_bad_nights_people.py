@@ -18,6 +18,7 @@ from tests.losing import (
     WORKER,
     claim,
     claim_all,
+    effects_begun,
     let_leases_run_out,
     lose,
     unsafe_step,
@@ -68,7 +69,8 @@ def test_a_cancel_after_both_steps_lost_their_worker_ends_or_asks_one_last_quest
     world: World, begun_by: str
 ) -> None:
     submitted, _, other = unsafe_and(world, LONG_SCRIPT)
-    StepRun.objects.update(effect_at=timezone.now(), begun_by=begun_by)
+    effects_begun(submitted.execution_id)
+    StepRun.objects.update(begun_by=begun_by)
     let_leases_run_out()
     sweeper.tick()
     assert status_of(submitted.execution_id) == "needs_attention"

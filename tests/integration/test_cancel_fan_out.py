@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 
 from executions import control, engine
-from executions.models import Asset, Event, Execution, StepRun
+from executions.models import Asset, EffectRecord, Event, Execution, StepRun
 from safety.models import Lease
 from tests.losing import claim_all
 from tests.racing import assert_that_everything_fits
@@ -28,7 +28,7 @@ def test_a_thousand_step_runs_are_cancelled_together_and_free_their_targets(worl
     threads = [threading.Thread(target=_work) for _ in range(RUNNING)]
     for thread in threads:
         thread.start()
-    until(lambda: StepRun.objects.filter(status="running", effect_at__isnull=False).count() == RUNNING)
+    until(lambda: EffectRecord.objects.filter(outcome="").count() == RUNNING)
     assert Lease.objects.count() == TARGETS
     waiting = world.submit(script("true"), targets=["h7"])
     (step,) = claim_all(waiting)

@@ -10,7 +10,7 @@ import pytest
 from executions import approvals, control, engine, lifecycle, sweeper
 from executions.errors import Conflict
 from executions.lifecycle import ClaimedStep
-from executions.models import Event, Execution, StepRun
+from executions.models import EffectRecord, Event, Execution, StepRun
 from executions.retries import make_due_ready
 from executions.submission import Submitted, submit
 from safety.context import Outcome, OutcomeStatus
@@ -98,7 +98,7 @@ def test_what_is_claimed_while_it_is_cancelled_does_not_begin(world: World, tmp_
             engine.run(step, time.monotonic())
     assert statuses() == {"cancelled": FEW}
     assert not touched.exists()
-    assert not StepRun.objects.filter(effect_at__isnull=False).exists()
+    assert not EffectRecord.objects.exists()
     assert not Lease.objects.exists()
     assert_that_everything_fits()
 

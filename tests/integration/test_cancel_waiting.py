@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.db import connections
-from django.db.models.functions import Now
 
 from executions import control, engine, sweeper
 from executions.models import Approval, Execution, StepRun
@@ -20,7 +19,7 @@ from executions.submission import Submitted, submit
 from safety import leases
 from safety.models import Lease
 from safety.secrets.stores import EnvStore
-from tests.losing import LONG_AGO, claim
+from tests.losing import LONG_AGO, claim, effects_begun
 from tests.world import World, runs_of, script, status_of, until, wait_step, work_off
 
 pytestmark = pytest.mark.usefixtures("working")
@@ -207,7 +206,8 @@ def test_while_a_probe_asks_what_became_of_a_lost_step(
         {"id": "post", "kind": "http", "with": post, "verify": probe, "estimate": 1, "effect": "checkable"}
     )
     step = claim()
-    StepRun.objects.filter(pk=step.step_run_id).update(effect_at=Now(), lease_expires_at=LONG_AGO)
+    effects_begun(step.execution_id)
+    StepRun.objects.filter(pk=step.step_run_id).update(lease_expires_at=LONG_AGO)
     sweeper.tick()
     with worked_on():
         target_http.wait_for("/probe")

@@ -94,7 +94,7 @@ def test_a_key_of_ones_own_is_refused_for_another_plan(world: World, tmp_path: P
     answer = manage("submit", other, "--as", "olga", "--idempotency-key", "one")
 
     assert answer.code == 2
-    assert "error[conflict]" in answer.err
+    assert "error[idempotency.mismatch]" in answer.err
 
 
 def test_every_problem_of_a_plan_is_told_with_its_place(world: World, tmp_path: Path) -> None:

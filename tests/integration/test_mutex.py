@@ -284,7 +284,7 @@ def test_a_step_does_not_begin_without_the_lease_that_was_taken_for_it(world: Wo
     Lease.objects.all().delete()
     with pytest.raises(AssetTaken):
         effects.begin()
-    assert runs_of(execution_id)[0].effect_at is None
+    assert not runs_of(execution_id)[0].effects.exists()
 
 
 def test_who_is_over_or_waits_for_a_person_is_swept_out_of_the_line(world: World) -> None:

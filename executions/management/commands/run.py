@@ -31,5 +31,6 @@ class Command(OpsCommand):
             idempotency_key=options["idempotency_key"],
             again=options["again"],
             allow_likely_secret=options["allow_likely_secret"].strip(),
+            warns=True,
         )
         return launch(self, submitted, wait=options.get("wait", True))
