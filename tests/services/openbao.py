@@ -63,7 +63,7 @@ class OpenBao:
 
     def _is_ready(self) -> bool:
         try:
-            self._request("GET", "/v1/sys/health", None)
+            self._request("GET", "/v1/secret/config", None)  # answered once `secret/` keeps versions
         except (urllib.error.URLError, ConnectionError):
             return False
         return True
