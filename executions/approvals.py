@@ -13,6 +13,7 @@ from executions.models import Approval, Execution
 from executions.rights import records_refusals, refusal
 from executions.states import ExecutionStatus, StepStatus
 from safety import rbac
+from safety.masking.typed import mask_typed
 from safety.sql import fetch, fetch_one
 
 # Decided by the database's clock, in the one statement that also decides who came first.
@@ -70,6 +71,7 @@ def approve(
       NotAllowed: The level asks for somebody else.
       Conflict: Another hash, or decided, expired or withdrawn before.
     """
+    comment = mask_typed(comment)
     with transaction.atomic():
         execution = _locked(execution_id, user)
         _require_decision(execution, user)
@@ -105,6 +107,7 @@ def reject(
     address: str | None = None,
 ) -> None:
     """Refuse the execution for good. Raises like `approve`."""
+    comment = mask_typed(comment)
     with transaction.atomic():
         execution = _locked(execution_id, user)
         _require_decision(execution, user)

@@ -22,6 +22,7 @@ from executions.rights import records_refusals, require
 from executions.states import ExecutionStatus, StepStatus
 from executions.submission import Submitted, submit_frozen
 from safety.cancellation import CancelReason
+from safety.masking.typed import mask_typed
 from safety.models import Tenant
 from safety.sql import fetch, fetch_one
 
@@ -75,7 +76,7 @@ def request_cancel(execution_id: UUID, *, user: User, reason: str, duplicate_of:
     """
     execution = visible(execution_id, user)
     require(user, "executions.cancel_execution", execution, "You may not cancel this execution.")
-    by, words = By.user(user), reason or "no reason given"
+    by, words = By.user(user), mask_typed(reason) or "no reason given"
     if duplicate_of is None:
         return _cancel(execution_id, kind=CancelReason.USER, reason=words, by=by)
     if duplicate_of == execution_id:

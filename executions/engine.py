@@ -204,6 +204,7 @@ def _record(
         delay_s = backoff_s(step.attempt)
         if delay_s < left_s:
             lifecycle.retry_later(step, outcome, worker=worker, delay_s=delay_s)
+            performing.forget(step)  # of this attempt; the next one has a directory of its own
             return []
         why = f"not tried again: the execution's time ends before that (policy {step.policy})"
         outcome = replace(outcome, detail=f"{outcome.detail}; {why}" if outcome.detail else why)

@@ -225,14 +225,15 @@ def _probe(context: StepContext, step: ClaimedStep) -> Outcome | None:
         arguments=(context.resolved_arguments or {})["verify"]["with"],
         resume=False,
     )
-    sink = _ProbeSink()
+    sink, connector = _ProbeSink(), connector_for(probe["kind"], step.connection or "")
     try:
-        result = connector_for(probe["kind"], step.connection or "").run(work, sink)
+        result = connector.run(work, sink)
     except (NotStarted, OutcomeUnknown) as error:
         detail = f"the probe could not tell: {error}"
         return Outcome(status=OutcomeStatus.INTERRUPTED, category="probe", detail=detail)
     if result.ended is not Ended.FINISHED:
         return Outcome(status=OutcomeStatus.INTERRUPTED, category="probe", detail="the probe did not finish")
+    connector.forget(work)  # what it printed lies on the target unmasked
     if unmet(probe.get("expect", {}), result, sink.text()) is None:
         return Outcome(
             status=OutcomeStatus.SUCCEEDED, category="verified", detail="the probe found it applied"

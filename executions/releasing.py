@@ -13,6 +13,7 @@ from executions.models import Execution
 from executions.rights import records_refusals, require
 from executions.standing import names_of
 from safety import leases
+from safety.masking.typed import mask_typed
 from safety.models import Lease
 from safety.sql import fetch
 
@@ -53,7 +54,8 @@ def release_lease(
     require(user, needed, found[0], "Only a tenant admin may release a lease.")
     if not reason.strip():
         raise Refused("A reason is needed.", hint="Say how you know that the asset is free.")
-    freed = sum([_free(lease, user, reason, force=force) for lease in found])
+    words = mask_typed(reason)
+    freed = sum([_free(lease, user, words, force=force) for lease in found])
     if not freed:
         raise Conflict(
             "The lease is not under review; its holder is at work.",

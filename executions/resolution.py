@@ -13,6 +13,7 @@ from executions.models import StepRun
 from executions.rights import records_refusals, require
 from executions.states import ExecutionStatus, StepStatus
 from safety import leases
+from safety.masking.typed import mask_typed
 from safety.sql import fetch, fetch_one
 
 DECISIONS = {
@@ -83,7 +84,7 @@ def resolve(step_run_id: UUID, *, user: User, decision: str, reason: str) -> str
         raise Refused("A reason is needed.", hint="Say how you know what happened.")
     with transaction.atomic():
         fetch(lifecycle.LOCK, {"execution": run.execution_id})
-        status, ready = _decide(run, decision, reason, By.user(user))
+        status, ready = _decide(run, decision, mask_typed(reason), By.user(user))
         dispatch.wake(ready)
     return status
 

@@ -6,15 +6,19 @@ from typing import Any
 
 from executions.plans.document import read_document
 from executions.plans.errors import PlanInvalid, PlanProblem, safe_place
+from safety.masking.typed import mask_typed
 from safety.secrets.values import children
 
 LITERAL = "secret.literal"
+UNREADABLE = "plan."  # problems of a text that is no plan at all, and so has no places
 REMOVED = "(removed: it looks like a secret)"
 _DEEPEST = 64
 
 
 def without_secrets(raw: str, problems: Collection[PlanProblem]) -> str:
     """The plan's text as it came, or, where values look like secrets, laid out anew without them."""
+    if any(problem.code.startswith(UNREADABLE) for problem in problems):
+        return mask_typed(raw)
     places = {problem.path for problem in problems if problem.code == LITERAL}
     if not places:
         return raw

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from safety.masking.addresses import ADDRESSES
+from safety.masking.colours import ESCAPE, through_colours
 from safety.masking.encodings import COMFORTABLE, SHORTEST, forms_of
 from safety.masking.exact import ExactValues
 from safety.masking.keyblocks import key_blocks
@@ -168,12 +169,19 @@ class Masker:
 
 
 def find_spans(data: bytes, known: Sequence[ExactValues], added: Sequence[Finder]) -> list[Span]:
-    """Known values, private key blocks, patterns and what is `added` to them in `data`: sorted, disjoint."""
-    spans = [span for values in known for span in values.spans(data)]
-    spans += key_blocks(data)
-    spans += built_in().spans(data)
-    for finder in added:
-        spans += finder.spans(data)
+    """Known values, key blocks, patterns and what is `added` in `data`, through colours: sorted, disjoint."""
+
+    def found_in(text: bytes) -> list[Span]:
+        spans = [span for values in known for span in values.spans(text)]
+        spans += key_blocks(text)
+        spans += built_in().spans(text)
+        for finder in added:
+            spans += finder.spans(text)
+        return spans
+
+    spans = found_in(data)
+    if ESCAPE in data:
+        spans += through_colours(data, found_in)
     return merge(spans) if len(spans) > 1 else spans
 
 
