@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up test unplug services bench check env env-run clean clean-data
+.PHONY: help demo up test unplug leak-hunt services bench check env env-run clean clean-data
 
 UV_VERSION := 0.13.9
 UV_HOME := .cache/uv-$(UV_VERSION)
@@ -39,6 +39,9 @@ test: $(DEV_READY)  ## Run the tests; PYTEST_ARGS='tests/unit -x' picks some
 
 unplug: $(DEV_READY)  ## Take each guard out of the safety chain and see a test fail
 	@$(PYTHON) -m tests.unplug
+
+leak-hunt: $(DEV_READY)  ## Use 40 secrets in one run, then look for them in everything that was written
+	@$(PYTHON) -m tests.leak_hunt
 
 services: $(DEV_READY)  ## Get the programs that tests need; the tests would get them by themselves, too
 	@$(PYTHON) -m tests.services

@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @contextmanager
-def _or_fail() -> Iterator[None]:
+def or_fail() -> Iterator[None]:
     """A service that cannot be had fails the test in one line; it never skips it."""
     try:
         yield
@@ -53,7 +53,7 @@ def _or_fail() -> Iterator[None]:
 @pytest.fixture
 def rabbitmq() -> Iterator[Vhost]:
     """A broker to itself for one test: `.url`, `.queues()`, `.depth(queue)`, `.purge(queue)`."""
-    with _or_fail():
+    with or_fail():
         url = os.environ.get(RABBITMQ_VARIABLE)
         vhost = Vhost(rabbitmq_service.given(url) if url else shared.broker())
     yield vhost
@@ -75,7 +75,7 @@ def own_rabbitmq(_own_nodes: list[Node]) -> Iterator[Callable[[], OwnRabbitMQ]]:
 
     def make() -> OwnRabbitMQ:
         node = next((node for node in _own_nodes if node not in given), None)
-        with _or_fail():
+        with or_fail():
             if node is None:
                 _own_nodes.append(node := Node())
             given.append(node)
@@ -91,7 +91,7 @@ def own_postgres() -> Iterator[Callable[[], Postgres]]:
     with ExitStack() as stack:
 
         def make() -> Postgres:
-            with _or_fail():
+            with or_fail():
                 server = Postgres()
             stack.callback(server.close)
             return server
@@ -105,7 +105,7 @@ def sshds() -> Iterator[Callable[[], Sshd]]:
     with ExitStack() as stack:
 
         def make() -> Sshd:
-            with _or_fail():
+            with or_fail():
                 server = Sshd()
             stack.callback(server.close)
             return server
@@ -122,14 +122,14 @@ def sshd(sshds: Callable[[], Sshd]) -> Sshd:
 @pytest.fixture(scope="session")
 def busybox() -> Path:
     """The program of BusyBox, the shell of small targets."""
-    with _or_fail():
+    with or_fail():
         return busybox_service.program()
 
 
 @pytest.fixture(scope="session")
 def openbao() -> Iterator[OpenBao]:
     """An OpenBao dev server (`.url`, `.token`, `.put(path, **values)`), shared by the tests of a process."""
-    with _or_fail():
+    with or_fail():
         server = OpenBao()
     yield server
     server.close()
@@ -148,7 +148,7 @@ def _chromium() -> Iterator[Browser]:
     # Playwright's loop runs in this thread, which Django takes for asynchronous code.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with ExitStack() as stack:
-        with _or_fail():
+        with or_fail():
             running: AbstractContextManager[Browser] = chromium.running()
             browser = stack.enter_context(running)
         yield browser

@@ -1,0 +1,1 @@
+"""A hunt for secrets that were used and must be nowhere else."""

@@ -1,0 +1,55 @@
+"""Looks again and again, while the run goes on, at what is gone afterwards."""
+
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+
+from tests.fleet import database_url
+from tests.leaks.searching import Place
+
+EVERY_S = 0.2
+QUERIES = "SELECT query FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+
+
+class Sampler:
+    """Collects command lines, environments and the texts of statements until `stop`.
+
+    `handed_over`: the environments of our own processes, which hold secrets on purpose. A child that has not
+    yet become another program still looks like its parent and counts as it.
+    """
+
+    def __init__(self) -> None:
+        self.handed_over: set[bytes] = set()
+        self._own = Path(f"/proc/{os.getpid()}/cmdline").read_bytes()
+        self._seen: dict[str, set[bytes]] = {"/proc": set(), "pg_stat_activity": set()}
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+        self._thread.start()
+
+    def places(self) -> list[Place]:
+        return [Place(kind, "sampled", b"\n".join(sorted(seen))) for kind, seen in self._seen.items()]
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with psycopg.connect(database_url(), autocommit=True) as connection:
+            while not self._stopped.wait(EVERY_S):
+                rows = connection.execute(QUERIES).fetchall()
+                self._seen["pg_stat_activity"] |= {row[0].encode() for row in rows if row[0]}
+                for folder in Path("/proc").glob("[0-9]*"):
+                    with suppress(OSError):
+                        self._look_at(folder)
+
+    def _look_at(self, folder: Path) -> None:
+        command = (folder / "cmdline").read_bytes()
+        environment = (folder / "environ").read_bytes()
+        self._seen["/proc"].add(command)
+        if b"manage.py" in command:
+            self.handed_over.add(environment)
+        elif command != self._own:
+            self._seen["/proc"].add(environment)

@@ -1,0 +1,101 @@
+"""Every address of the web process, filled with what is in the database, and visited by everybody."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+
+from executions.models import Execution, StepRun
+from tests.leaks.acts import Visitor
+
+MOST_OBJECTS = 3  # of one table in the admin, each with four pages; the tables are searched as a whole, too
+NOT_THERE = ("/no/such/page", "/admin/no/such/page")
+
+
+class Unfillable(Exception):
+    """Nobody has told the hunt what to put into this address, so it would not be looked at."""
+
+
+def addresses() -> dict[str, bool]:
+    """Every address of every pattern, and whether it is the first of its pattern.
+
+    Raises Unfillable for a pattern with a part that is new to the hunt.
+    """
+    found = dict.fromkeys(NOT_THERE, True)
+    for names, pattern in _patterns(get_resolver(), ()):
+        full = ":".join((*names, pattern.name or ""))
+        for number, arguments in enumerate(_arguments(pattern)):
+            try:
+                found.setdefault(reverse(full, kwargs=arguments), number == 0)
+            except NoReverseMatch as problem:
+                raise Unfillable(f"{full}: {problem}") from problem
+    return found
+
+
+def _patterns(resolver: URLResolver, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], URLPattern]]:
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            inner = (*names, entry.namespace) if entry.namespace else names
+            yield from _patterns(entry, inner)
+        elif entry.name is not None:
+            yield names, entry
+        elif names != ("admin",):  # whose nameless ones are redirects and the page for what is not there
+            raise Unfillable(f"{entry.pattern}: an address without a name")
+
+
+def _arguments(pattern: URLPattern) -> Iterator[dict[str, Any]]:
+    groups = set(pattern.pattern.regex.groupindex)
+    if not groups:
+        yield {}
+    elif groups == {"execution_id"}:
+        yield from ({"execution_id": key} for key in Execution.objects.values_list("pk", flat=True))
+    elif groups == {"step_run_id"}:
+        yield from ({"step_run_id": key} for key in StepRun.objects.values_list("pk", flat=True))
+    elif groups == {"token"}:
+        yield {"token": "no-such-token"}
+    elif groups == {"id"} and pattern.name == "auth_user_password_change":
+        yield from ({"id": key} for key in User.objects.values_list("pk", flat=True))
+    elif groups == {"object_id"}:
+        yield from _objects(pattern)
+    elif groups == {"app_label"}:
+        yield from (
+            {"app_label": label}
+            for label in sorted({model._meta.app_label for model in admin.site._registry})
+        )
+    elif groups == {"content_type_id", "object_id"}:
+        content_type = ContentType.objects.get_for_model(Execution)
+        yield {
+            "content_type_id": content_type.pk,
+            "object_id": Execution.objects.values_list("pk", flat=True)[0],
+        }
+    else:
+        raise Unfillable(f"{pattern.name or pattern}: what to put into {', '.join(sorted(groups))}?")
+
+
+def _objects(pattern: URLPattern) -> Iterator[dict[str, Any]]:
+    """The rows of the table that this page of the admin is about."""
+    for model in admin.site._registry:
+        prefix = f"{model._meta.app_label}_{model._meta.model_name}_"
+        if pattern.name and pattern.name.startswith(prefix):
+            keys = apps.get_model(model._meta.label).objects.values_list("pk", flat=True)[:MOST_OBJECTS]
+            yield from ({"object_id": key} for key in keys)
+            return
+    if pattern.name is not None:
+        raise Unfillable(f"{pattern.name}: an object of which table?")
+
+
+def walk(everybody: dict[str, Visitor]) -> int:
+    """Visit every address as Olga, the admin's as its superuser, and one of each pattern as everybody.
+
+    Returns: how many addresses there are. Signing out comes last.
+    """
+    found = addresses()
+    for address in sorted(found, key=lambda address: "sign-out" in address or "logout" in address):
+        for visitor in everybody.values():
+            if found[address] or visitor.name == ("root" if address.startswith("/admin/") else "olga"):
+                visitor.get(address)
+    return len(found)
