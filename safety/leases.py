@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
 
-from django.db import transaction
-
 from safety.models import LeaseMode
 from safety.sql import fetch
 
@@ -66,13 +64,6 @@ SET expires_at = greatest(held.expires_at, statement_timestamp() + make_interval
 FROM mine WHERE held.id = mine.id
 """
 
-_LOCK_OF_EXECUTION: LiteralString = """
-SELECT id FROM opsc_lockable WHERE id IN (
-    SELECT lockable_id FROM opsc_lease WHERE execution_id = %(execution)s
-    UNION ALL SELECT lockable_id FROM opsc_line_place WHERE execution_id = %(execution)s)
-ORDER BY id FOR UPDATE
-"""
-
 MAKE_LOCKABLE: LiteralString = (
     "INSERT INTO opsc_lockable (id, tenant_id) VALUES (%(id)s, %(tenant)s) ON CONFLICT DO NOTHING"
 )
@@ -80,20 +71,8 @@ MAKE_LOCKABLE: LiteralString = (
 LOCK: LiteralString = "SELECT id FROM opsc_lockable WHERE id = ANY(%(ids)s::uuid[]) ORDER BY id FOR UPDATE"
 
 _RELEASE: LiteralString = """
-WITH mine AS (
-    SELECT id FROM opsc_lease WHERE execution_id = %(execution)s AND (NOT under_review OR %(reviewed)s)
-    ORDER BY lockable_id FOR UPDATE
-), freed AS (
-    DELETE FROM opsc_lease held USING mine WHERE held.id = mine.id RETURNING held.lockable_id
-), left_line AS (
-    DELETE FROM opsc_line_place WHERE execution_id = %(execution)s RETURNING lockable_id
-)
-SELECT lockable_id FROM freed UNION SELECT lockable_id FROM left_line
+SELECT freed FROM opsc_release(%(execution)s, %(leases)s, %(reviewed)s) AS freed
 """
-
-_LEAVE_LINE: LiteralString = (
-    "DELETE FROM opsc_line_place WHERE execution_id = %(execution)s RETURNING lockable_id"
-)
 
 _HOLDS: LiteralString = """
 SELECT id FROM opsc_lease
@@ -196,17 +175,14 @@ def release(execution_id: UUID, *, reviewed: bool = False) -> list[UUID]:
 
     Returns: ids of what may have become free.
     """
-    with transaction.atomic(savepoint=False):
-        fetch(_LOCK_OF_EXECUTION, {"execution": execution_id})
-        rows = fetch(_RELEASE, {"execution": execution_id, "reviewed": reviewed})
-    return [row["lockable_id"] for row in rows]
+    rows = fetch(_RELEASE, {"execution": execution_id, "leases": True, "reviewed": reviewed})
+    return [row["freed"] for row in rows]
 
 
 def leave_line(execution_id: UUID) -> list[UUID]:
     """Give up the execution's place in every line. Returns: ids of what it waited for."""
-    with transaction.atomic(savepoint=False):
-        fetch(_LOCK_OF_EXECUTION, {"execution": execution_id})
-        return [row["lockable_id"] for row in fetch(_LEAVE_LINE, {"execution": execution_id})]
+    rows = fetch(_RELEASE, {"execution": execution_id, "leases": False, "reviewed": False})
+    return [row["freed"] for row in rows]
 
 
 def next_in_line(lockables: Collection[UUID]) -> list[UUID]:

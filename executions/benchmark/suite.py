@@ -17,6 +17,7 @@ from safety.sql import fetch
 LOW_LOAD_MESSAGES = 100
 OUTPUT_MIB = 1024
 WITHOUT_BROKER = frozenset({"output"})
+ASSETS_AT_ONCE = 5000
 IN_ONE_PROCESS = f"{THREADS} threads of one process, each with its own commits"
 BY_PSYCOPG = f"plain psycopg cycle, 3 commits, {PROCESSES} x {THREADS} threads"
 BY_DRAMATIQ = "bare Dramatiq no-op actor"
@@ -163,6 +164,13 @@ class Suite:
 
     def leases(self) -> Iterator[Figure]:
         yield self._operation("lease acquire + release", self._operations.leases(), 500)
+        yield Figure(
+            name=f"lease of {ASSETS_AT_ONCE:,} assets",
+            value=self._operations.leases_at_once(ASSETS_AT_ONCE),
+            unit="s",
+            wanted=Wanted(limit=1, at_most=True),
+            detail="all or none, in one statement; the middle of five",
+        )
 
     def progress(self) -> Iterator[Figure]:
         yield self._operation("progress reads", self._operations.progress_reads(), 2000)
