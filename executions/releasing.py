@@ -72,16 +72,18 @@ def holder_of(lease: Lease) -> str:
 
 
 def _free(lease: Lease, user: User, reason: str, *, force: bool) -> bool:
-    """Free one lease, unless it is another one by now or its holder is at work and force was not meant."""
+    """Free one lease, unless it is another one by now or its holder is at work and force was not meant.
+
+    The holder is stopped first: that locks all that it holds or waits for, in the one order.
+    """
     by = By.user(user)
+    same = Lease.objects.filter(pk=lease.pk, token=lease.token)
     with transaction.atomic():
         fetch(lifecycle.LOCK, {"execution": lease.execution_id})
-        fetch(leases.LOCK, {"ids": [lease.lockable_id]})
-        now = Lease.objects.filter(pk=lease.pk, token=lease.token).select_for_update().first()
         at_work = fetch(_AT_WORK, {"execution": lease.execution_id, "lockable": lease.lockable_id})[0]["yes"]
+        now = same.first()
         if now is None or not (force or (now.under_review and not at_work)):
             return False
-        now.delete()
         name = names_of([lease.lockable_id]).get(lease.lockable_id, str(lease.lockable_id))
         lifecycle.record(
             "lock.force_released" if force else "lock.released",
@@ -92,5 +94,7 @@ def _free(lease: Lease, user: User, reason: str, *, force: bool) -> bool:
         )
         if force:
             control.stop_holder(lease.execution_id, by=by, reason=f"{name} was taken away from it: {reason}")
+        fetch(leases.LOCK, {"ids": [lease.lockable_id]})
+        same.delete()
         dispatch.wake(lifecycle.wake_waiting_for([lease.lockable_id]))
     return True
