@@ -16,6 +16,7 @@ _KEPT_IN = {
     Clock.LEASES: "lease_wait_s",
     Clock.DECISION: "decision_wait_s",
     Clock.PAUSE: "pause_wait_s",
+    Clock.LOST: "lost_wait_s",
 }
 _WAITED = {
     "approval_wait_s": "for approval",
@@ -23,6 +24,7 @@ _WAITED = {
     "lease_wait_s": "for leases",
     "decision_wait_s": "for a decision",
     "pause_wait_s": "while its tenant was paused",
+    "lost_wait_s": "for another worker after one was lost",
 }
 
 
@@ -44,6 +46,7 @@ class Budget:
     lease_wait_s: float
     decision_wait_s: float
     pause_wait_s: float
+    lost_wait_s: float
 
     def as_data(self) -> dict[str, Any]:
         """Plain data, seconds to the millisecond."""

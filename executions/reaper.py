@@ -80,10 +80,19 @@ def reap() -> list[Ready]:
 
 
 def _take_over(lost: LostAttempt) -> bool:
-    """Put the step run where its effect class says; whether it is ready again. Raises LeaseLost."""
-    key = {"id": lost.step_run_id, "token": lost.token, "attempt": lost.attempt}
-    if fetch_one(_STILL_LOST, key) is None:
+    """Put the step run where its effect class says, and count the time of its loss apart.
+
+    Returns: whether it is ready again. Raises LeaseLost.
+    """
+    fetch(lifecycle.LOCK, {"execution": lost.execution_id})
+    if fetch_one(_STILL_LOST, {"id": lost.step_run_id, "token": lost.token}) is None:
         raise LeaseLost(f"step run {lost.step_run_id}, token {lost.token}")
+    lifecycle.count_as_lost(lost.execution_id, lost.step_run_id, ttl_s=settings.OPSC["LEASE_TTL_S"])
+    return _put_back(lost)
+
+
+def _put_back(lost: LostAttempt) -> bool:
+    key = {"id": lost.step_run_id, "attempt": lost.attempt}
     outcome = Outcome(
         status=OutcomeStatus.INTERRUPTED, category="worker_lost", detail=f"worker {lost.worker} was lost"
     )

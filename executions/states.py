@@ -111,6 +111,7 @@ class Clock(models.TextChoices):
     LEASES = "leases"  # nothing can go on before an asset is free
     DECISION = "decision"  # a person has to say how a step ended
     PAUSE = "pause"  # its tenant is paused, and nothing of it runs
+    LOST = "lost"  # the worker of its last running step was lost, and no other took over yet
 
 
 # What a state means for the clock, while nobody knows better; the database has the same table.

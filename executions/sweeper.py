@@ -47,11 +47,15 @@ WHERE e.id = r.execution_id AND r.status IN ('ready', 'pending', 'retrying') AND
 RETURNING r.id
 """
 
-# A clock that stands still has no deadline; a step that runs watches its own.
+# A clock that stands still has no deadline; a step that runs watches its own. While all that runs has shown no life
+# since the deadline, its workers may have been lost before it: the reaper decides first, and moves the deadline.
 _OVERDUE: LiteralString = """
 SELECT e.id FROM opsc_execution e
 WHERE e.status = 'running' AND e.finished_at IS NULL AND e.deadline_at < statement_timestamp()
   AND e.cancel_requested_at IS NULL
+  AND (NOT EXISTS (SELECT FROM opsc_step_run r WHERE r.execution_id = e.id AND r.status = 'running')
+       OR EXISTS (SELECT FROM opsc_step_run r WHERE r.execution_id = e.id AND r.status = 'running'
+                  AND r.lease_expires_at > e.deadline_at + make_interval(secs => %(ttl)s)))
 LIMIT 200
 """
 
@@ -138,7 +142,7 @@ def _woken(ready: list[Ready]) -> int:
 
 
 def _end_overdue() -> int:
-    overdue = fetch(_OVERDUE)
+    overdue = fetch(_OVERDUE, {"ttl": settings.OPSC["LEASE_TTL_S"]})
     for row in overdue:
         control.cancel_for_timeout(row["id"])
     limit_s = settings.OPSC["QUEUE_WAIT_S"]

@@ -1,4 +1,4 @@
-"""Turn an execution's clock where no change of its state does: waits for assets, and pauses of its tenant."""
+"""Turn an execution's clock where no change of its state does: busy assets, paused tenants, lost workers."""
 
 from typing import LiteralString
 from uuid import UUID
@@ -44,10 +44,37 @@ WITH again AS (
 UPDATE opsc_execution e SET clock = opsc_clock_of(e.status) FROM again WHERE e.id = again.id RETURNING e.id
 """
 
+# The time since anything of the execution showed a sign of life (a claim, a renewal, an end) is moved from work to
+# lost; a living step beside the lost one renewed a moment ago. The clock stands still until somebody takes over.
+_LOST: LiteralString = """
+WITH seen AS (
+    SELECT e.id, least(statement_timestamp(), greatest(
+               e.clock_since, max(r.lease_expires_at) - make_interval(secs => %(ttl)s),
+               max(r.ready_at), max(r.finished_at))) AS at,
+           bool_or(r.status = 'running' AND r.id <> %(id)s AND r.lease_expires_at > statement_timestamp()) AS others
+    FROM opsc_execution e JOIN opsc_step_run r ON r.execution_id = e.id
+    WHERE e.id = %(execution)s AND e.status = 'running' AND e.clock = 'work'
+    GROUP BY e.id
+)
+UPDATE opsc_execution e SET
+    clock = CASE WHEN seen.others THEN e.clock ELSE 'lost' END, clock_since = seen.at,
+    lost_wait_s = e.lost_wait_s + extract(epoch FROM statement_timestamp() - seen.at),
+    deadline_at = e.deadline_at + (statement_timestamp() - seen.at)
+FROM seen WHERE e.id = seen.id
+"""
+
 
 def work_goes_on(execution_id: UUID) -> None:
     """A step run that waited has its assets: from now on the execution spends its time again."""
     fetch(_WORK, {"execution": execution_id})
+
+
+def count_as_lost(execution_id: UUID, step_run_id: UUID, *, ttl_s: float) -> None:
+    """The worker of this step run was lost: nobody was at work since the last sign of life, ttl before the expiry.
+
+    In the caller's transaction, which has locked the execution's row, and before the step run goes to another.
+    """
+    fetch(_LOST, {"execution": execution_id, "id": step_run_id, "ttl": ttl_s})
 
 
 def turn_clocks() -> int:

@@ -91,7 +91,7 @@ class Execution(models.Model):
     deadline_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
-    # What its time went into, seconds; the database turns the clock (migration 0004) and sets `deadline_at`,
+    # What its time went into, seconds; the database turns the clock (migration 0010) and sets `deadline_at`,
     # which is empty while no time is spent. `spent_earlier_s`: spent before a person's last decision.
     clock = models.CharField(max_length=10, choices=Clock.choices, blank=True, db_default="")
     clock_since = models.DateTimeField(null=True)
@@ -102,6 +102,7 @@ class Execution(models.Model):
     lease_wait_s = models.FloatField(default=0, db_default=0)
     decision_wait_s = models.FloatField(default=0, db_default=0)
     pause_wait_s = models.FloatField(default=0, db_default=0)
+    lost_wait_s = models.FloatField(default=0, db_default=0)
 
     objects = ExecutionQuerySet.as_manager()
 
