@@ -57,7 +57,8 @@ WITH seen AS (
     GROUP BY e.id
 )
 UPDATE opsc_execution e SET
-    clock = CASE WHEN seen.others THEN e.clock ELSE 'lost' END, clock_since = seen.at,
+    clock = CASE WHEN seen.others THEN e.clock ELSE 'lost' END,
+    clock_since = e.clock_since + (statement_timestamp() - seen.at),
     lost_wait_s = e.lost_wait_s + extract(epoch FROM statement_timestamp() - seen.at),
     deadline_at = e.deadline_at + (statement_timestamp() - seen.at)
 FROM seen WHERE e.id = seen.id
