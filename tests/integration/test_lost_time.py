@@ -12,7 +12,7 @@ from executions.budget import Budget, budget_of
 from executions.lifecycle import ClaimedStep
 from executions.models import Execution, StepRun
 from safety.context import Outcome, OutcomeStatus
-from tests.losing import claim, unsafe_step
+from tests.losing import claim, effects_begun, unsafe_step
 from tests.world import World, events_of, runs_of, script, status_of, wait_step, work_until_over
 
 pytestmark = pytest.mark.usefixtures("patient_reaper")
@@ -147,7 +147,7 @@ def test_when_a_person_has_to_decide_the_loss_is_counted_too(world: World) -> No
     submitted = world.submit(unsafe_step())
     run = runs_of(submitted.execution_id)[0]
     begin(run)
-    StepRun.objects.update(effect_at=Execution.objects.get().created_at)
+    effects_begun(submitted.execution_id)
     time_passes(TTL_S + 1)
     sweeper.tick()
     assert status_of(submitted.execution_id) == "needs_attention"
