@@ -9,10 +9,12 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
-from executions.models import Execution, StepRun
+from executions.models import Asset, Execution, StepRun
 from tests.leaks.acts import Visitor
 
 MOST_OBJECTS = 3  # of one table in the admin, each with four pages; the tables are searched as a whole, too
+# What a part of an address is the key of.
+TABLES = {"execution_id": Execution, "step_run_id": StepRun, "asset_id": Asset}
 NOT_THERE = ("/no/such/page", "/admin/no/such/page")
 
 
@@ -51,10 +53,11 @@ def _arguments(pattern: URLPattern) -> Iterator[dict[str, Any]]:
     groups = set(pattern.pattern.regex.groupindex)
     if not groups:
         yield {}
-    elif groups == {"execution_id"}:
-        yield from ({"execution_id": key} for key in Execution.objects.values_list("pk", flat=True))
-    elif groups == {"step_run_id"}:
-        yield from ({"step_run_id": key} for key in StepRun.objects.values_list("pk", flat=True))
+    elif groups <= set(TABLES):
+        keys = [list(TABLES[name].objects.values_list("pk", flat=True)) for name in sorted(groups)]
+        longest = max(map(len, keys))
+        for number in range(longest):
+            yield {name: own[number % len(own)] for name, own in zip(sorted(groups), keys, strict=True)}
     elif groups == {"token"}:
         yield {"token": "no-such-token"}
     elif groups == {"id"} and pattern.name == "auth_user_password_change":
