@@ -24,13 +24,13 @@ class Sampler:
     def __init__(self) -> None:
         self.handed_over: set[bytes] = set()
         self._own = Path(f"/proc/{os.getpid()}/cmdline").read_bytes()
-        self._seen: dict[str, set[bytes]] = {"/proc": set(), "pg_stat_activity": set()}
+        self._seen: dict[str, set[tuple[str, bytes]]] = {"/proc": set(), "pg_stat_activity": set()}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
         self._thread.start()
 
     def places(self) -> list[Place]:
-        return [Place(kind, "sampled", b"\n".join(sorted(seen))) for kind, seen in self._seen.items()]
+        return [Place(kind, name, seen) for kind, found in self._seen.items() for name, seen in sorted(found)]
 
     def stop(self) -> None:
         self._stopped.set()
@@ -40,16 +40,21 @@ class Sampler:
         with psycopg.connect(database_url(), autocommit=True) as connection:
             while not self._stopped.wait(EVERY_S):
                 rows = connection.execute(QUERIES).fetchall()
-                self._seen["pg_stat_activity"] |= {row[0].encode() for row in rows if row[0]}
+                self._seen["pg_stat_activity"] |= {("sampled", row[0].encode()) for row in rows if row[0]}
                 for folder in Path("/proc").glob("[0-9]*"):
                     with suppress(OSError):
                         self._look_at(folder)
 
     def _look_at(self, folder: Path) -> None:
-        command = (folder / "cmdline").read_bytes()
+        before = (folder / "cmdline").read_bytes()
         environment = (folder / "environ").read_bytes()
-        self._seen["/proc"].add(command)
+        command = (folder / "cmdline").read_bytes()
+        self._seen["/proc"].add((self._program(folder), command))
         if b"manage.py" in command:
             self.handed_over.add(environment)
-        elif command != self._own:
-            self._seen["/proc"].add(environment)
+        elif command and command == before and command != self._own:  # not in the middle of becoming another
+            self._seen["/proc"].add((self._program(folder), environment))
+
+    def _program(self, folder: Path) -> str:
+        """For the report: never what stands in its command line."""
+        return (folder / "exe").readlink().name
