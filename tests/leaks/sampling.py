@@ -49,12 +49,9 @@ class Sampler:
         before = (folder / "cmdline").read_bytes()
         environment = (folder / "environ").read_bytes()
         command = (folder / "cmdline").read_bytes()
-        self._seen["/proc"].add((self._program(folder), command))
+        program = (folder / "exe").readlink().name  # for the report: never what stands in its command line
+        self._seen["/proc"].add((program, command))
         if b"manage.py" in command:
             self.handed_over.add(environment)
         elif command and command == before and command != self._own:  # not in the middle of becoming another
-            self._seen["/proc"].add((self._program(folder), environment))
-
-    def _program(self, folder: Path) -> str:
-        """For the report: never what stands in its command line."""
-        return (folder / "exe").readlink().name
+            self._seen["/proc"].add((program, environment))
