@@ -21,25 +21,26 @@ def found_in(content: bytes, kind: str = "database") -> Found:
     return search([Place(kind, "p", content)], [CANARY], DECOY)
 
 
-@pytest.mark.parametrize(
-    ("encoding", "content"),
-    [
-        ("plain", VALUE.encode()),
-        ("plain", VALUE[: len(VALUE) // 2].encode()),
-        ("base64", base64.b64encode(VALUE.encode())),
-        ("base64", base64.b64encode(b"x" + VALUE.encode())),
-        ("base64", base64.b64encode(b"xy" + VALUE.encode() + b"z")),
-        ("base64url", base64.urlsafe_b64encode(VALUE.encode())),
-        ("hex", VALUE.encode().hex().upper().encode()),
-        ("url", quote(VALUE, safe="").encode()),
-        ("url", quote_plus(VALUE).encode()),
-        ("json", json.dumps({"a": VALUE}).encode()),
-        ("json", json.dumps(json.dumps(VALUE)).encode()),
-        ("shell", shlex.quote(VALUE).encode()),
-        ("utf-16 or repr", VALUE.encode("utf-16-be")),
-        ("utf-16 or repr", repr({"a": VALUE}).encode()),
-    ],
-)
+FORMS = [
+    ("plain", VALUE.encode()),
+    ("plain", VALUE[: len(VALUE) // 2].encode()),
+    ("base64", base64.b64encode(VALUE.encode())),
+    ("base64", base64.b64encode(b"x" + VALUE.encode())),
+    ("base64", base64.b64encode(b"xy" + VALUE.encode() + b"z")),
+    ("base64url", base64.urlsafe_b64encode(VALUE.encode())),
+    ("hex", VALUE.encode().hex().upper().encode()),
+    ("url", quote(VALUE, safe="").encode()),
+    ("url", quote_plus(VALUE).encode()),
+    ("json", json.dumps({"a": VALUE}).encode()),
+    ("json", json.dumps(json.dumps(VALUE)).encode()),
+    ("shell", shlex.quote(VALUE).encode()),
+    ("utf-16 or repr", VALUE.encode("utf-16-be")),
+    ("utf-16 or repr", repr({"a": VALUE}).encode()),
+]
+
+
+# Processes that share the tests have to see the same names, and the value is another one in each.
+@pytest.mark.parametrize(("encoding", "content"), FORMS, ids=range(len(FORMS)))
 def test_every_encoding_is_seen_in_the_middle_of_other_text(encoding: str, content: bytes) -> None:
     hits = found_in(b"before " + content + b" after").hits
     assert encoding in {hit.encoding for hit in hits}
