@@ -12,8 +12,8 @@ from django.test import Client
 
 from executions.models import Execution
 from safety.models import MaskingRule
-from tests.e2e.test_leaks import dump_of_database
 from tests.fleet import Fleet
+from tests.leaks import gathering
 from tests.services.httpd import TargetHttp
 from tests.services.rabbitmq import Vhost
 from tests.world import World, output_of, runs_of, status_of, until
@@ -91,7 +91,7 @@ def test_nothing_of_a_secret_or_of_what_a_rule_matches_is_kept_and_the_target_ge
     places = {
         "page": page.content,
         "events": client.get(f"/executions/{execution_id}/events/").content,
-        "database": dump_of_database(),
+        "database": b"\n".join(table.content for table in gathering.database()),
         "logs": fleet_with_secrets.logs().encode(),
     }
     needles = [
