@@ -32,6 +32,11 @@ def process_name() -> str:
     return f"{socket.gethostname()[:HOST_CHARACTERS]}:{os.getpid()}:{int(time.time())}"
 
 
+def is_of_this_machine(worker: str) -> bool:
+    """Whether the worker of this name ran on this machine; the name begins with the host's."""
+    return worker.split(":")[0] == socket.gethostname()[:HOST_CHARACTERS]
+
+
 @dataclass
 class Holding:
     """One step run held by this process. `trusted_until` is a time.monotonic() value.

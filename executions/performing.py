@@ -1,7 +1,6 @@
 """The innermost part of the chain: hand the work to its connector, and say truthfully how it ended."""
 
 import logging
-import socket
 from dataclasses import replace
 from typing import Any
 from uuid import uuid5
@@ -13,7 +12,7 @@ from executions import cleaning
 from executions.connectors.base import ConnectorError, Ended, NotStarted, OutcomeUnknown, Result, Target, Work
 from executions.connectors.registry import connector_for
 from executions.expectations import unmet
-from executions.holdings import HOST_CHARACTERS
+from executions.holdings import is_of_this_machine
 from executions.lifecycle import ClaimedStep, work_goes_on
 from executions.output import OutputStore
 from executions.runaway import Bounded, Unheard
@@ -23,6 +22,8 @@ from safety.context import LeaseLost, Outcome, OutcomeStatus, StepContext
 from safety.middleware.cancellation import never_began
 
 logger = logging.getLogger(__name__)
+
+PROBE_STOPPED = "the probe was stopped before it could tell, so the outcome is as unknown as before"
 
 
 def perform(context: StepContext, step: ClaimedStep) -> Outcome:
@@ -48,7 +49,7 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
             return answer
         context.reached = True  # by the probe, which found it not applied: what follows is a first try
     try:
-        if step.resume and step.connection == "local" and not _ran_here(step):
+        if step.resume and step.connection == "local" and not is_of_this_machine(step.begun_by):
             raise OutcomeUnknown(
                 f"it was begun on the machine of worker {step.begun_by}, and this is another",
                 category="other_machine",
@@ -105,11 +106,6 @@ def _work(step: ClaimedStep, context: StepContext | None = None) -> Work:
         grace_s=settings.OPSC["KILL_GRACE_S"],
         resume=step.resume,
     )
-
-
-def _ran_here(step: ClaimedStep) -> bool:
-    """Whether the worker that began a local step ran on this machine; its name begins with the host's."""
-    return step.begun_by.split(":")[0] == socket.gethostname()[:HOST_CHARACTERS]
 
 
 def target_of(step: ClaimedStep, credentials: Any) -> Target | None:
@@ -232,7 +228,8 @@ def _probe(context: StepContext, step: ClaimedStep) -> Outcome | None:
         detail = f"the probe could not tell: {error}"
         return Outcome(status=OutcomeStatus.INTERRUPTED, category="probe", detail=detail)
     if result.ended is not Ended.FINISHED:
-        return Outcome(status=OutcomeStatus.INTERRUPTED, category="probe", detail="the probe did not finish")
+        detail = "; ".join(word for word in (context.cancel.detail, PROBE_STOPPED) if word)
+        return Outcome(status=OutcomeStatus.INTERRUPTED, category="probe", detail=detail)
     connector.forget(work)  # what it printed lies on the target unmasked
     if unmet(probe.get("expect", {}), result, sink.text()) is None:
         return Outcome(

@@ -84,6 +84,12 @@ class Connector(Protocol):
         Watches `work.cancel` and `work.deadline`. Raises NotStarted, OutcomeUnknown.
         """
 
+    def stop(self, work: Work) -> Result:
+        """End what an earlier attempt may have left running, once, and say whether that is proven.
+
+        `detail` says how. Raises NotStarted and OutcomeUnknown where the target cannot be asked.
+        """
+
     def forget(self, work: Work) -> None:
         """Clean up after work whose result is safely on record. Never raises, signs in nowhere."""
 

@@ -26,7 +26,11 @@ _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPExcept
 
 
 class HttpConnector:
-    """Sends one request and takes its answer; the worker that takes over cannot follow it on."""
+    """Sends one request and takes its answer; the worker that takes over cannot follow it on.
+
+    However it ends, its connection is closed at once, and nothing is left on this side. What the request has set
+    off at its far end goes on there.
+    """
 
     survives_worker = False
 
@@ -53,6 +57,10 @@ class HttpConnector:
         if _over(work):
             return _never_sent(work, lacking(CONNECT))
         raise problem
+
+    def stop(self, work: Work) -> Result:  # noqa: ARG002
+        """Nobody can look at the far end. Raises OutcomeUnknown."""
+        raise OutcomeUnknown("what a request set off at its far end cannot be looked at", category="far_end")
 
     def forget(self, work: Work) -> None:
         """Nothing is left behind."""

@@ -9,7 +9,7 @@ _LONGEST_S = 86_400
 
 
 class WaitConnector:
-    """Waits `seconds` (0 to 86400); the worker that takes over begins anew."""
+    """Waits `seconds` (0 to 86400); the worker that takes over begins anew. Whatever ends it, nothing is left."""
 
     survives_worker = False
 
@@ -31,6 +31,10 @@ class WaitConnector:
         if reason is not None and reason.hands_over:
             return Result(ended=Ended.DETACHED, detail=f"let go: {reason}")
         return Result(ended=Ended.STOPPED, stop_confirmed=True)
+
+    def stop(self, work: Work) -> Result:  # noqa: ARG002
+        """Nothing goes on without its worker."""
+        return Result(ended=Ended.STOPPED, stop_confirmed=True, detail="a wait ends with its worker")
 
     def forget(self, work: Work) -> None:
         """Nothing is left behind."""

@@ -26,6 +26,7 @@ class Actions:
     decide: bool
     cannot_decide: str
     unknown: list[StepRun]
+    unproven: list[StepRun]
 
     @cached_property
     def _names(self) -> list[str]:
@@ -47,13 +48,14 @@ class Actions:
     def key(self) -> str:
         """Changes whenever something else is offered."""
         offered = (self.cancel, self.retry, self.retry_failed, self.decide, self.cannot_decide)
-        return f"{self.execution.status} {offered} {[str(run.pk) for run in self.unknown]}"
+        waiting = [str(run.pk) for run in (*self.unknown, *self.unproven)]
+        return f"{self.execution.status} {offered} {waiting}"
 
     @property
     def any(self) -> bool:
         """Whether there is something to offer or to explain."""
         offered = self.cancel or self.retry or self.retry_failed or self.decide
-        return bool(offered or self.cannot_decide or self.unknown)
+        return bool(offered or self.cannot_decide or self.unknown or self.unproven)
 
 
 def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
@@ -72,6 +74,7 @@ def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
         decide=waits and not objection,
         cannot_decide=objection,
         unknown=_unknown(execution, user),
+        unproven=_unproven(execution, user),
     )
 
 
@@ -84,3 +87,12 @@ def _unknown(execution: Execution, user: User | AnonymousUser) -> list[StepRun]:
     last = EffectRecord.objects.filter(step_run=OuterRef("pk"), attempt=OuterRef("attempt"))
     found = found.annotate(effect_at=Subquery(last.values("begun_at")[:1]))
     return list(found.select_related("step", "asset").order_by("position", "id")[:UNKNOWN_SHOWN])
+
+
+def _unproven(execution: Execution, user: User | AnonymousUser) -> list[StepRun]:
+    """What was stopped without a proof of its end, and may be looked at again by this person."""
+    if not execution.cancelled_runs + execution.timed_out_runs + execution.failed_runs:
+        return []
+    runs = StepRun.objects.visible_to(user).filter(execution_id=execution.pk, stop_confirmed=False)
+    found = list(runs.select_related("step", "asset").order_by("position", "id")[:UNKNOWN_SHOWN])
+    return found if found and user.has_perm("executions.resolve_execution", execution) else []

@@ -1,4 +1,4 @@
-"""What a person does to an execution from its page: cancel, retry, decide about an unknown outcome."""
+"""What a person does to an execution from its page: cancel, retry, decide, look again."""
 
 from uuid import UUID
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from executions import control, resolution
+from executions import confirming, control, resolution
 from executions.models import Execution, StepRun
 from executions.plans import PlanInvalid
 from executions.web.forms import ReasonForm, ResolveForm, RetryForm
@@ -72,6 +72,18 @@ def resolve(request: HttpRequest, step_run_id: UUID) -> HttpResponse:
     decision = form.cleaned_data["decision"]
     resolution.resolve(run.pk, user=person(request), decision=decision, reason=form.cleaned_data["reason"])
     messages.success(request, _RESOLVED[decision])
+    return redirect("executions:detail", execution_id=run.execution_id)
+
+
+@require_POST
+@shows_refusals
+def confirm(request: HttpRequest, step_run_id: UUID) -> HttpResponse:
+    """Have an end that is not proven looked at again."""
+    run = get_object_or_404(StepRun.objects.visible_to(request.user), pk=step_run_id)
+    require(request, "executions.resolve_execution", run.execution)
+    look = confirming.confirm(run.pk, user=person(request))
+    tell = messages.success if look.confirmed else messages.error
+    tell(request, look.sentence)
     return redirect("executions:detail", execution_id=run.execution_id)
 
 

@@ -32,6 +32,7 @@ urlpatterns = [
     path("executions/<uuid:execution_id>/approve/", approvals.approve, name="approve"),
     path("executions/<uuid:execution_id>/reject/", approvals.reject, name="reject"),
     path("step-runs/<uuid:step_run_id>/resolve/", changes.resolve, name="resolve"),
+    path("step-runs/<uuid:step_run_id>/confirm/", changes.confirm, name="confirm_stop"),
     path("step-runs/<uuid:step_run_id>/output.txt", output.download, name="output"),
     path("approvals/", approvals.queue, name="approvals"),
     path("assets/<uuid:asset_id>/", assets.asset, name="asset"),

@@ -1,11 +1,10 @@
 """Signing in by a certificate that a Vault server signs for one step."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import asyncssh
 
-from safety.context import StepContext
 from safety.secrets.caching import Caching
 from safety.secrets.errors import ReferenceInvalid, StoreGarbled, StoreUnknown
 from safety.secrets.found import Wanted
@@ -22,8 +21,19 @@ _FORM = (
 )
 
 
+class SigningIn(Protocol):
+    """For whom a certificate is: a step, or a person's look at its target."""
+
+    @property
+    def tenant_id(self) -> int: ...
+    @property
+    def tenant_slug(self) -> str: ...
+    @property
+    def username(self) -> str: ...
+
+
 def with_certificate(
-    resolver: Resolver, credentials: Mapping[str, Any], step: StepContext
+    resolver: Resolver, credentials: Mapping[str, Any], step: SigningIn
 ) -> Mapping[str, Any]:
     """The credentials with `private_key` and `certificate` in the place of `ssh_certificate`; else as they are.
 

@@ -1,23 +1,20 @@
 """What a step names to clean up: after it was stopped and began, bounded, masked, on record, and only then."""
 
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections
 
-from executions import control, engine, sweeper
+from executions import control, sweeper
 from executions.holdings import HOLDINGS
 from executions.models import DeadLetter, Event, StepRun
 from executions.submission import Submitted
 from safety.cancellation import CancelReason
 from safety.masking import MASK
 from safety.models import Lease
-from tests.losing import claim, let_leases_run_out
+from tests.losing import let_leases_run_out
 from tests.services.httpd import TargetHttp
+from tests.stopping import while_working
 from tests.world import World, events_of, output_of, runs_of, script, states_of, until, work_off
 
 pytestmark = pytest.mark.usefixtures("working")
@@ -25,24 +22,6 @@ pytestmark = pytest.mark.usefixtures("working")
 
 def clean(text: str, **more: Any) -> dict[str, Any]:
     return {"kind": "script", "with": {"script": text}} | more
-
-
-def while_working(act: Callable[[], object]) -> None:
-    """Do it while another thread works."""
-
-    def work() -> None:
-        try:
-            engine.run(claim(), time.monotonic())
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        act()
-    finally:
-        thread.join(30)
-    assert not thread.is_alive()
 
 
 def cancelled_midway(world: World, folder: Path, on_cancel: dict[str, Any], **more: Any) -> Submitted:
