@@ -53,11 +53,10 @@ class CommandConnector:
         except ShellError as error:
             category = error.category if isinstance(error, CannotConnect) else "unreachable"
             raise OutcomeUnknown(str(error), category=category) from error
-        alive = f"still alive: {answer.survivors}" if answer.survivors else "something is still alive"
         return Result(
             ended=Ended.STOPPED,
             stop_confirmed=answer.stop is not Stop.UNCONFIRMED,
-            detail=_FOUND.get(answer.stop, alive),
+            detail=_FOUND.get(answer.stop, answer.remains),
         )
 
     def forget(self, work: Work) -> None:

@@ -144,7 +144,7 @@ class Following:
         if answer.stop is Stop.FINISHED:
             return _finished(glance)
         confirmed = answer.stop is Stop.CONFIRMED
-        detail = "" if confirmed else f"still alive: {answer.survivors}"
+        detail = "" if confirmed else answer.remains
         return Result(
             ended=Ended.STOPPED, exit_code=glance.exit_code, stop_confirmed=confirmed, detail=detail
         )

@@ -66,6 +66,11 @@ class StopAnswer:
     stop: Stop
     survivors: str = ""
 
+    @property
+    def remains(self) -> str:
+        """What is known to be left after an unconfirmed stop."""
+        return f"still alive: {self.survivors}" if self.survivors else "what watches over it does not end"
+
 
 class JobDirectory:
     """Reaches one job directory through a shell. Every call may raise ShellError."""

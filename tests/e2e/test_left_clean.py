@@ -66,7 +66,7 @@ def test_a_stopped_command_leaves_no_process_and_no_secret_on_its_target(
 def test_a_command_that_the_target_ended_alone_leaves_no_secret_either(sshd: Sshd, connection: str) -> None:
     cancel, sink = CancelToken(), Kept()
     arguments = {"script": USES_THEM, "secrets": {"key": SecretValue("correct horse")}, "stdin": "typed"}
-    work = some_work(arguments, kind="script", cancel=cancel, limit_s=3, target=target(connection, sshd))
+    work = some_work(arguments, kind="script", cancel=cancel, limit_s=12, target=target(connection, sshd))
     connector = connector_for("script", connection)
     following = threading.Thread(target=lambda: connector.run(work, sink))
     following.start()

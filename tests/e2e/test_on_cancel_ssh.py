@@ -1,5 +1,6 @@
 """Clean-up after a cancel over SSH: it runs on the host, and never while the step may still be alive there."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from executions.models import DeadLetter, StepRun
 from safety.models import Lease
 from tests.jobs import kill_marked, marked
 from tests.services.openssh import Sshd
-from tests.stopping import cancelled, hurry, something_that_will_not_die, ssh_asset
+from tests.stopping import cancelled, hurry, something_that_does_not_end, ssh_asset
 from tests.world import World, events_of, output_of
 
 pytestmark = pytest.mark.usefixtures("working")
@@ -51,21 +52,19 @@ def test_it_never_runs_when_the_host_cannot_be_reached_and_says_so(
     kill_marked(f"{run.pk}-1")
 
 
-def test_it_never_runs_beside_something_that_will_not_die(
+def test_it_never_runs_while_the_end_of_the_step_is_not_proven(
     world: World, sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurry(monkeypatch)
     asset = ssh_asset(world, sshd, monkeypatch)
-    alive = []
-
-    def breed(run: StepRun) -> None:
-        alive.append(something_that_will_not_die(run))
-        alive[0].__enter__()
-
-    try:
-        run = cancelled(world, tmp_path, asset, breed, on_cancel=tidies(tmp_path))
-    finally:
-        alive[0].__exit__(None, None, None)
+    with ExitStack() as stack:
+        run = cancelled(
+            world,
+            tmp_path,
+            asset,
+            lambda run: stack.enter_context(something_that_does_not_end(run)),
+            on_cancel=tidies(tmp_path),
+        )
     assert (run.stop_confirmed, run.cleaned_up) == (False, False)
-    assert run.cleanup_detail.startswith("not run: still alive: ")
+    assert run.cleanup_detail.startswith("not run: what watches over it does not end")
     assert not (tmp_path / "tidied").exists()

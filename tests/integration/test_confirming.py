@@ -16,7 +16,7 @@ from tests.commands import manage
 from tests.jobs import kill_marked, marked
 from tests.losing import HERE
 from tests.services.openssh import Sshd
-from tests.stopping import cancelled, hurry, something_that_will_not_die, ssh_asset
+from tests.stopping import cancelled, hurry, something_that_does_not_end, ssh_asset
 from tests.world import World, events_of, in_threads, script, status_of, work_off
 
 pytestmark = pytest.mark.usefixtures("working")
@@ -96,13 +96,13 @@ def test_what_ended_by_itself_meanwhile_is_proven_too(
     assert not Lease.objects.exists()
 
 
-def test_what_will_not_die_is_named(world: World, sshd: Sshd, unproven: Callable[[], StepRun]) -> None:
+def test_what_does_not_end_is_named(world: World, sshd: Sshd, unproven: Callable[[], StepRun]) -> None:
     run = unproven()
     sshd.start()
-    with something_that_will_not_die(run):
+    with something_that_does_not_end(run):
         look = confirm(run.pk, user=world.olga)
     assert not look.confirmed
-    assert "still alive: " in look.sentence
+    assert "what watches over it does not end" in look.sentence
     assert Lease.objects.get().under_review
     assert DeadLetter.objects.get().closed_at is None
     assert confirm(run.pk, user=world.olga).confirmed
