@@ -1,5 +1,6 @@
 """From a submission to its end, as far as this process has a part in it."""
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -31,20 +32,33 @@ MOST_LISTED = 10
 def launch(command: OpsCommand, submitted: Submitted, *, wait: bool) -> int:
     """Print what was submitted, or with `wait` follow it to its end. Returns: the exit code.
 
-    An execution in immediate mode runs here in either case. Ctrl-C ends the watching, not the execution.
+    An execution in immediate mode runs here in either case. Ctrl-C or SIGTERM ends the watching, not the execution.
     """
     try:
         if submitted.created and submitted.mode == Mode.IMMEDIATE:
             if submitted.status == ExecutionStatus.APPROVED:
-                with _running_here(submitted.execution_id):
+                with _sigterm_as_ctrl_c(), _running_here(submitted.execution_id):
                     follow(submitted.execution_id, command.console if command.on_terminal else None)
         elif wait and submitted.status != ExecutionStatus.PENDING_APPROVAL:
-            with _somebody_to_run_it(command):
+            with _sigterm_as_ctrl_c(), _somebody_to_run_it(command):
                 follow(submitted.execution_id, command.console if command.on_terminal else None)
     except KeyboardInterrupt:
         return _left(command, submitted.execution_id)
     dispatch.flush(FLUSH_S)
     return _tell(command, submitted, wait=wait)
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """While the body runs, a service manager's signal hands over what runs here; only in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _somebody_to_run_it(command: OpsCommand) -> Any:

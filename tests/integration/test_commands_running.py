@@ -167,8 +167,11 @@ def test_retry_of_the_failed_only_makes_a_new_execution(world: World, tmp_path: 
     assert states_of(Execution.objects.exclude(pk=old.pk).get().pk) == {"needs-flag": "succeeded"}
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("mode", ["background", "immediate"])
-def test_ctrl_c_prints_the_id_and_cancels_nothing(world: World, tmp_path: Path, mode: str) -> None:
+def test_ctrl_c_prints_the_id_and_cancels_nothing(
+    world: World, tmp_path: Path, mode: str, number: signal.Signals
+) -> None:
     world.here()
     step = script("echo begin; sleep 2; echo end", action_class="read")
     path = plan_file(tmp_path, step, targets=["here"], mode=mode)
@@ -176,7 +179,7 @@ def test_ctrl_c_prints_the_id_and_cancels_nothing(world: World, tmp_path: Path, 
     process = start("run", path, "--as", "olga", env=env)
     until(OutputChunk.objects.exists, timeout_s=30)
 
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     answer = ended(process)
 
     execution = Execution.objects.get()
