@@ -12,6 +12,7 @@ from executions.plans import parse_plan
 from executions.states import EXECUTION_MOVES, STEP_MOVES
 from safety.choices import ActionClass, Role
 from safety.rbac import ROLES_BY_ACTION, ROLES_BY_PERMISSION
+from tests.proofs import SUBJECTS
 
 TOP: Path = settings.BASE_DIR
 PAGES = [TOP / "README.md", TOP / "CHANGELOG.md", *sorted((TOP / "docs").glob("*.md"))]
@@ -115,6 +116,15 @@ def test_the_order_of_the_safety_chain_is_that_of_the_settings():
     assert [name.upper() for name in documented] == [
         path.rpartition(".")[2].upper() for path in settings.SAFETY_MIDDLEWARE
     ]
+
+
+def test_every_guard_has_its_section_on_the_page_about_safety():
+    sections = re.split(r"^## ", text(TOP / "docs/safety.md"), flags=re.MULTILINE)[1:]
+    lists = ["**Guarantees**", "**Does not guarantee**", "**What to configure**"]
+    complete = [section for section in sections if all(name in section for name in lists)]
+
+    assert {section.splitlines()[0].lower() for section in complete} == set(SUBJECTS.values())
+    assert all("`tests/e2e/" in section for section in complete)  # on the whole path
 
 
 def test_every_plan_is_a_plan():
