@@ -77,7 +77,15 @@ def run(guard: str, *, unplugged: bool, first_failure_only: bool = False) -> Pro
             except subprocess.TimeoutExpired:
                 return Proof(guard=guard, trouble=f"not over within {TIME_LIMIT_S:g} s: {last_words(log)}")
         ended = [json.loads(line) for line in verdicts.read_text().splitlines()]
-        return _judged(guard, code, ended, last_words(log))
+        return _judged(guard, code, ended, _reason(log))
+
+
+def _reason(log: Path) -> str:
+    """The last error that pytest tells of, else the last line."""
+    errors = [
+        line[1:].strip() for line in log.read_text(errors="replace").splitlines() if line.startswith("E  ")
+    ]
+    return errors[-1] if errors else last_words(log)
 
 
 def _judged(guard: str, code: int, ended: list[dict[str, str]], words: str) -> Proof:
