@@ -21,6 +21,7 @@ from safety.sql import fetch, fetch_one
 
 logger = logging.getLogger(__name__)
 
+NO_LEASE = 0  # the token of none
 FRESH_S = 0.1  # a look at the record is not repeated within so many seconds
 
 _WISH: LiteralString = """
@@ -65,6 +66,7 @@ class StepEffects:
     def begin(self) -> bool:
         """Commit the intent; false when this attempt's effect had begun before. Raises LeaseLost, AssetTaken.
 
+        Where it had begun under a lease that is gone, somebody else may have been there since: it cannot end well.
         A cancel that was committed before this moment is seen here, one that comes later reaches the holder
         by its heartbeat: nothing falls between.
         """
@@ -82,6 +84,8 @@ class StepEffects:
             if not leases.holds(step.execution_id, step.asset_id, self.asset_token):
                 raise AssetTaken(f"{step.asset_name} was given to somebody else before the step began")
             raise LeaseLost(f"step run {step.step_run_id}, token {step.token}")
+        if row["lease_gone"]:
+            self.asset_token = NO_LEASE
         if row["cancelling"]:
             wish = Wish.on_record(row["cancel_kind"], row["cancel_actor"], row["cancel_reason"])
             self._cancel.cancel(wish.reason, wish.detail)

@@ -12,22 +12,33 @@ from executions.lifecycle import By
 from executions.models import Execution
 from executions.rights import records_refusals, require
 from executions.standing import names_of
+from executions.states import StepStatus
 from safety import leases
 from safety.masking.typed import mask_typed
 from safety.models import Lease
-from safety.sql import fetch
+from safety.sql import fetch, fetch_one
 
 CONSEQUENCE = (
     "The holder is told to stop, all of it and not only here; what it does on the asset at this moment may go on "
     "for some seconds, beside whoever takes the asset next. Its step there cannot succeed any more."
 )
 
-# Whether a step run is at work on it; of a resource, whether any is.
+# A step run that is at work on it, or may be: what a worker left behind goes on by itself until it is taken up again,
+# or a person has decided about it. Of a resource, any.
 _AT_WORK: LiteralString = """
-SELECT EXISTS (
-    SELECT FROM opsc_step_run r WHERE r.execution_id = %(execution)s AND r.status = 'running'
-      AND (r.asset_id = %(lockable)s OR NOT EXISTS (SELECT FROM opsc_asset a WHERE a.id = %(lockable)s))) AS yes
+SELECT s.key, r.status FROM opsc_step_run r JOIN opsc_step s ON s.id = r.step_id
+WHERE r.execution_id = %(execution)s
+  AND (r.status = 'running' OR (r.status = 'ready' AND r.resume)
+       OR (r.status = 'interrupted' AND s.survives_worker))
+  AND (r.asset_id = %(lockable)s OR NOT EXISTS (SELECT FROM opsc_asset a WHERE a.id = %(lockable)s))
+ORDER BY r.status <> 'running', r.status, r.position LIMIT 1
 """
+
+_WHAT_IS_THERE = {
+    StepStatus.RUNNING: "runs",
+    StepStatus.READY: "was begun and waits for a worker that takes it up again",
+    StepStatus.INTERRUPTED: "ended in the unknown, and nobody has decided about it: it may still run",
+}
 
 
 @records_refusals
@@ -42,7 +53,7 @@ def release_lease(
     Raises:
       NotFound, NotAllowed: No such lease for this person, or not theirs to release.
       Refused: No reason.
-      Conflict: It is not under review and its holder is at work.
+      Conflict: Its holder is at work, or may be.
     """
     held = Lease.objects.filter(lockable_id=lockable_id).order_by("execution_id")
     if execution_id is not None:
@@ -55,12 +66,9 @@ def release_lease(
     if not reason.strip():
         raise Refused("A reason is needed.", hint="Say how you know that the asset is free.")
     words = mask_typed(reason)
-    freed = sum([_free(lease, user, words, force=force) for lease in found])
-    if not freed:
-        raise Conflict(
-            "The lease is not under review; its holder is at work.",
-            hint="Cancel the holder, or take the lease away by force.",
-        )
+    objections = [_free(lease, user, words, force=force) for lease in found]
+    if all(objections):
+        raise Conflict(objections[0], hint="Cancel the holder, or take the lease away by force.")
 
 
 def holder_of(lease: Lease) -> str:
@@ -71,19 +79,22 @@ def holder_of(lease: Lease) -> str:
     return f"held by {holder.name} ({holder.requested_by.get_username()}, {holder.short_id})"
 
 
-def _free(lease: Lease, user: User, reason: str, *, force: bool) -> bool:
+def _free(lease: Lease, user: User, reason: str, *, force: bool) -> str:
     """Free one lease, unless it is another one by now or its holder is at work and force was not meant.
 
     The holder is stopped first: that locks all that it holds or waits for, in the one order.
+    Returns: why it was not freed, as a sentence; empty when it was.
     """
     by = By.user(user)
     same = Lease.objects.filter(pk=lease.pk, token=lease.token)
     with transaction.atomic():
         fetch(lifecycle.LOCK, {"execution": lease.execution_id})
-        at_work = fetch(_AT_WORK, {"execution": lease.execution_id, "lockable": lease.lockable_id})[0]["yes"]
         now = same.first()
-        if now is None or not (force or (now.under_review and not at_work)):
-            return False
+        if now is None:
+            return "It is another lease by now."
+        objection = "" if force else _objection(now)
+        if objection:
+            return objection
         name = names_of([lease.lockable_id]).get(lease.lockable_id, str(lease.lockable_id))
         lifecycle.record(
             "lock.force_released" if force else "lock.released",
@@ -97,4 +108,12 @@ def _free(lease: Lease, user: User, reason: str, *, force: bool) -> bool:
         fetch(leases.LOCK, {"ids": [lease.lockable_id]})
         same.delete()
         dispatch.wake(lifecycle.wake_waiting_for([lease.lockable_id]))
-    return True
+    return ""
+
+
+def _objection(lease: Lease) -> str:
+    """Why it cannot be freed without force, as a sentence; empty when it can."""
+    there = fetch_one(_AT_WORK, {"execution": lease.execution_id, "lockable": lease.lockable_id})
+    if there:
+        return f"Its holder is at work: the step {there['key']} {_WHAT_IS_THERE[there['status']]}."
+    return "" if lease.under_review else "The lease is not under review; its holder is at work."

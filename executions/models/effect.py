@@ -23,7 +23,7 @@ class EffectRecord(models.Model):
     """The intent of one attempt, committed before its effect; the statement that ends the attempt completes it.
 
     `token` and `worker` are those of the holder that began it: one claim begins one effect at most. While
-    `outcome` is empty, nothing is known yet.
+    `outcome` is empty, nothing is known yet. `asset_lease_id`: the lease on the step's asset that it began under.
     """
 
     token = models.BigIntegerField(primary_key=True, editable=False)
@@ -35,6 +35,7 @@ class EffectRecord(models.Model):
     worker = models.CharField(max_length=100)
     begun_at = models.DateTimeField(db_default=Now())
     ended_at = models.DateTimeField(null=True)
+    asset_lease_id = models.BigIntegerField(null=True)
     outcome = models.CharField(max_length=20, choices=EffectOutcome.choices, blank=True, db_default="")
 
     objects = EffectRecordQuerySet.as_manager()
