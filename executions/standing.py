@@ -93,11 +93,21 @@ class Standing:
     def holds_up(self, execution_id: UUID) -> bool:
         """Whether the execution, which waits here, could not have it now."""
         before = self.line[:1] and self.line[0].execution_id != execution_id
-        return bool(self.holders or self.reserved or before)
+        return bool(
+            self.holders or self.reserved or before or self._has_too_little(self._place(execution_id))
+        )
+
+    def _place(self, execution_id: UUID) -> Waiter | None:
+        return next((one for one in self.line if one.execution_id == execution_id), None)
+
+    def _has_too_little(self, waiter: Waiter | None) -> bool:
+        return self.capacity is not None and waiter is not None and waiter.quantity > self.capacity
 
     def about(self, execution_id: UUID) -> str:
         """Why the execution waits here, as a clause."""
-        waiter = next((one for one in self.line if one.execution_id == execution_id), None)
+        waiter = self._place(execution_id)
+        if waiter and self._has_too_little(waiter):
+            return f"wants {waiter.quantity} of {self.name}, which has {self.capacity}"
         place = f"{waiter.ordinal} in line for {self.name}" if waiter else self.name
         clauses = [place]
         if self.reserved:

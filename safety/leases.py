@@ -27,7 +27,7 @@ class Want:
 class Blocker:
     """Why something cannot be had now.
 
-    kind: `held` by that execution, in `line` before us, `reserved` by a person, or more than the `capacity`.
+    kind: `held` by that execution, in `line` before us, `reserved` by a person, more than the `capacity`, or `gone`.
     """
 
     kind: str
@@ -46,6 +46,10 @@ class AssetBusy(Exception):
     def lockables(self) -> tuple[UUID, ...]:
         """What could not be had, sorted; the first fifty at most."""
         return tuple(sorted({blocker.lockable_id for blocker in self.blockers}))
+
+
+class ResourceGone(Exception):
+    """A resource that is wanted was deleted; nothing was taken, and no later try makes sense."""
 
 
 _ACQUIRE: LiteralString = """
@@ -140,6 +144,7 @@ def acquire(
 
     Raises:
       AssetBusy: Something is held, reserved or another's turn; nothing was taken.
+      ResourceGone: A resource was deleted; nothing was taken.
     """
     all_wanted = sorted({Want(asset) for asset in assets} | set(wants))
     rows = fetch(
@@ -160,6 +165,8 @@ def acquire(
     blockers = [
         Blocker(row["blocker"], row["wanted_id"], row["blocked_by"]) for row in rows if row["blocker"]
     ]
+    if any(blocker.kind == "gone" for blocker in blockers):
+        raise ResourceGone("a resource that the plan asks for was deleted")
     if blockers:
         raise AssetBusy(blockers)
     return rows[0]["granted"] if rows else None

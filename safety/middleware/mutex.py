@@ -29,6 +29,8 @@ class MutexMiddleware:
                 detail=str(busy),
                 waits_for=busy.lockables,
             )
+        except leases.ResourceGone as gone:
+            return Outcome(status=OutcomeStatus.FAILED, category="resource_gone", detail=str(gone))
         return self.proceed(step)
 
     @staticmethod

@@ -12,13 +12,15 @@ class LeaseMode(models.TextChoices):
 
 
 class Lockable(models.Model):
-    """An asset or a named resource that was leased at least once.
+    """An asset that was leased at least once, or a named resource.
 
-    Its row is locked by whoever takes, frees or reserves it, so that these come one after the other.
+    Its row is locked by whoever takes, frees or reserves it, so that these come one after the other. It outlives a
+    resource that is deleted: `is_resource`, without a row there, is had by nobody.
     """
 
     id = models.UUIDField(primary_key=True)
     tenant_id = models.BigIntegerField()
+    is_resource = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "opsc_lockable"

@@ -11,7 +11,8 @@ from safety.models.tenant import Tenant
 class Resource(models.Model):
     """Such as the places in a maintenance window, a load balancer pool, or the seats of a licence.
 
-    A plan asks for a quantity by name; executions hold at most `capacity` of it together.
+    A plan asks for a quantity by name; executions hold at most `capacity` of it together. While one is held or waited
+    for, the database refuses to delete it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
