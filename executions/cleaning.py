@@ -16,19 +16,23 @@ from executions.lifecycle import ClaimedStep
 from executions.output import OutputStore
 from safety.cancellation import CancelReason, CancelToken
 from safety.context import LeaseLost, StepContext
+from safety.models import Lease
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT_S = 30.0
 TITLE = "clean-up (on_cancel)"
+TAKEN = "not run: the asset was taken away from its execution"
+TAKEN_MIDWAY = "not run, or not followed to its end: the asset was taken away from its execution"
 
 
 def clean_up(context: StepContext, step: ClaimedStep, result: Result, work: Work, sink: OutputStore) -> None:
     """Run the step's `on_cancel`, if it has one and began, and put on record how that went.
 
     It runs only where nothing of the step runs any more: its process is proven dead, or it was a request of which
-    nothing but the far end is left. What it says follows the step's own output. The next worker that re-attaches to
-    a stopped step comes here again: a command is not begun twice, a request is sent again with the same key.
+    nothing but the far end is left. And only while the execution still has the asset: another may be at work there.
+    What it says follows the step's own output. The next worker that re-attaches to a stopped step comes here again:
+    a command is not begun twice, a request is sent again with the same key.
 
     Raises LeaseLost.
     """
@@ -39,6 +43,9 @@ def clean_up(context: StepContext, step: ClaimedStep, result: Result, work: Work
         _record(
             context, step, done=False, detail=f"not run: {result.detail or 'the step may still be running'}"
         )
+        return
+    if _was_taken(step):
+        _record(context, step, done=False, detail=TAKEN_MIDWAY if context.resume else TAKEN)
         return
     sink.begin_section(TITLE)
     action = _action(step, wanted, work)
@@ -71,8 +78,23 @@ def _action(step: ClaimedStep, wanted: Mapping[str, Any], work: Work) -> Work:
     )
 
 
+def _was_taken(step: ClaimedStep) -> bool:
+    """Whether the execution has no lease on the step's asset any more, although it needs one.
+
+    Asked by the execution: a later holder of a stopped step was granted no lease and knows no token of it.
+    """
+    if step.asset_id is None or str(step.asset_id) not in {*step.changes_assets, *step.shares_assets}:
+        return False
+    return not Lease.objects.filter(execution_id=step.execution_id, lockable_id=step.asset_id).exists()
+
+
 def _failure(action: Work, step: ClaimedStep, sink: OutputStore) -> str:
-    """Run it to its end. Returns: why it failed, empty when it did not. Raises LeaseLost."""
+    """Run it to its end, unless its asset is gone by now. Returns: why it failed, empty when it did not.
+
+    Raises LeaseLost.
+    """
+    if _was_taken(step):
+        return TAKEN
     try:
         result = connector_for(action.kind, step.connection or "").run(action, sink)
     except ConnectorError as error:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from executions import control, sweeper
+from executions import control, releasing, sweeper
 from executions.holdings import HOLDINGS
 from executions.models import DeadLetter, Event, StepRun
 from executions.submission import Submitted
 from safety.cancellation import CancelReason
+from safety.choices import Role
 from safety.masking import MASK
-from safety.models import Lease
+from safety.models import Lease, Membership
 from tests.losing import let_leases_run_out
 from tests.services.httpd import TargetHttp
 from tests.stopping import while_working
@@ -164,3 +165,34 @@ def test_it_survives_the_worker_that_began_it_and_is_not_begun_twice(world: Worl
     assert cleaning.read_text() == "x\n"
     assert "tidied" in output_of(run)
     assert Event.objects.filter(type="step.cleaned_up").count() == 1
+
+
+@pytest.mark.parametrize("worker_lost", [False, True])
+def test_it_does_not_run_on_an_asset_that_was_taken_away(
+    world: World, tmp_path: Path, worker_lost: bool
+) -> None:
+    """Whoever has the asset now is not disturbed, whether the step's own worker stops it or the next one."""
+    asset, begun, mark = world.here(), tmp_path / "begun", tmp_path / "cleaned"
+    Membership.objects.filter(user=world.tom).update(role=Role.TENANT_ADMIN)
+    work = script(f"touch {begun}; sleep 60", on_cancel=clean(f"touch {mark}"))
+    submitted = world.submit(work, targets=["here"])
+
+    def take_away() -> None:
+        until(begun.exists)
+        if worker_lost:
+            HOLDINGS.cancel_all(CancelReason.LEASE_LOST, "the worker is gone")
+            return
+        releasing.release_lease(asset.pk, user=world.tom, reason="mine now", force=True)
+
+    while_working(take_away)
+    if worker_lost:
+        let_leases_run_out()
+        sweeper.tick()
+        releasing.release_lease(asset.pk, user=world.tom, reason="mine now", force=True)
+        work_off()
+    (run,) = runs_of(submitted.execution_id)
+    assert (run.status, run.stop_confirmed, run.cleaned_up) == ("cancelled", True, False)
+    assert run.cleanup_detail.startswith("not run")
+    assert run.cleanup_detail.endswith("the asset was taken away from its execution")
+    assert DeadLetter.objects.get().category == "cleanup"
+    assert not mark.exists()
