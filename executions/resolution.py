@@ -12,7 +12,6 @@ from executions.lifecycle import By, Ready
 from executions.models import StepRun
 from executions.rights import records_refusals, require
 from executions.states import ExecutionStatus, StepStatus
-from safety import leases
 from safety.masking.typed import mask_typed
 from safety.sql import fetch, fetch_one
 
@@ -56,6 +55,13 @@ SELECT id, step_id, queue, priority FROM decided
 """
 )
 
+# Why nothing of the execution begins any more; empty when it goes on.
+_STOPPING: LiteralString = """
+SELECT CASE WHEN cancel_requested_at IS NOT NULL THEN 'the execution is being cancelled'
+            WHEN aborted THEN 'the execution was aborted' ELSE '' END AS why
+FROM opsc_execution WHERE id = %(execution)s
+"""
+
 _ONE_LESS: LiteralString = """
 UPDATE opsc_execution SET interrupted_runs = interrupted_runs - 1,
        aborted = aborted OR %(aborts)s, status_reason = left(%(reason)s, 500)
@@ -72,7 +78,8 @@ def resolve(step_run_id: UUID, *, user: User, decision: str, reason: str) -> str
     Raises:
       NotFound, NotAllowed: No such step run for this person, or not theirs to decide about.
       Refused: An unknown decision, or no reason.
-      Conflict: Its outcome is not unknown (any more).
+      Conflict: Its outcome is not unknown (any more), or it was to be retried and nothing of its execution begins
+        any more.
     """
     run = StepRun.objects.visible_to(user).select_related("execution", "step").filter(pk=step_run_id).first()
     if run is None:
@@ -91,6 +98,9 @@ def resolve(step_run_id: UUID, *, user: User, decision: str, reason: str) -> str
 
 def _decide(run: StepRun, decision: str, reason: str, by: By) -> tuple[str, list[Ready]]:
     to = DECISIONS[decision]
+    stopping = fetch(_STOPPING, {"execution": run.execution_id})[0]["why"]
+    if stopping and to is StepStatus.READY:
+        raise Conflict(f"It cannot be retried: {stopping}.", hint="Choose succeeded, skip or abort.")
     decided = fetch_one(
         _DECIDE,
         {"id": run.pk, "to": to.value, "decision": decision, "detail": reason, "actor": by.name},
@@ -102,7 +112,7 @@ def _decide(run: StepRun, decision: str, reason: str, by: By) -> tuple[str, list
         0
     ]
     if left["interrupted_runs"] == 0 and left["status"] == ExecutionStatus.NEEDS_ATTENTION:
-        leases.end_review(execution_id)
+        lifecycle.end_review(execution_id)
         lifecycle.move(
             execution_id,
             from_status=ExecutionStatus.NEEDS_ATTENTION,

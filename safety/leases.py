@@ -96,7 +96,7 @@ FROM mine WHERE held.id = mine.id
 _END_REVIEW: LiteralString = """
 WITH mine AS (
     SELECT id FROM opsc_lease
-    WHERE execution_id = %(execution)s AND (%(only)s::uuid[] IS NULL OR lockable_id = ANY(%(only)s::uuid[]))
+    WHERE execution_id = %(execution)s AND lockable_id = ANY(%(only)s::uuid[])
     ORDER BY lockable_id FOR UPDATE
 )
 UPDATE opsc_lease held SET under_review = false, reason = '' FROM mine WHERE held.id = mine.id
@@ -204,6 +204,6 @@ def keep_for_review(execution_id: UUID, *, asset_id: UUID | None, reason: str) -
     fetch(_KEEP, {"execution": execution_id, "asset": asset_id, "reason": reason})
 
 
-def end_review(execution_id: UUID, only: Collection[UUID] | None = None) -> None:
-    """Nothing is in doubt any more: the execution's leases, all or `only` these, are ordinary ones again."""
-    fetch(_END_REVIEW, {"execution": execution_id, "only": None if only is None else list(only)})
+def end_review(execution_id: UUID, only: Collection[UUID]) -> None:
+    """Nothing is in doubt any more there: the execution's leases on `only` these are ordinary ones again."""
+    fetch(_END_REVIEW, {"execution": execution_id, "only": list(only)})

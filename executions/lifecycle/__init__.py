@@ -3,7 +3,7 @@
 from executions.lifecycle.claim import ClaimedStep, claim_from, claim_of, claim_one
 from executions.lifecycle.cleaned import record_clean_up
 from executions.lifecycle.clock import count_as_lost, turn_clocks, work_goes_on
-from executions.lifecycle.confirmed import confirm_stop
+from executions.lifecycle.confirmed import confirm_stop, end_review
 from executions.lifecycle.effects import BEGIN_EFFECT, EFFECT_IS_OURS, ends_effect
 from executions.lifecycle.errors import LifecycleError, StaleTransition
 from executions.lifecycle.finish import Finished, finish
@@ -37,6 +37,7 @@ __all__ = [
     "count_as_lost",
     "count_ended",
     "dead_letter",
+    "end_review",
     "ends_effect",
     "finish",
     "hand_over",

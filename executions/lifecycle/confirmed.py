@@ -1,4 +1,4 @@
-"""Put on record what a later look at an unproven end has found."""
+"""Put on record what a later look at an unproven end has found, and free what nothing is in doubt about any more."""
 
 from typing import LiteralString
 from uuid import UUID
@@ -47,6 +47,14 @@ def confirm_stop(execution_id: UUID, step_run_id: UUID, *, by: By, detail: str) 
     about = {"id": step_run_id, "kind": by.kind, "actor": by.name, "detail": detail}
     if fetch_one(_CONFIRM, about) is None:
         return None
+    end_review(execution_id)
+    return release_and_wake(execution_id)
+
+
+def end_review(execution_id: UUID) -> None:
+    """Make the execution's leases ordinary ones again where nothing of it is in doubt: unproven, or undecided.
+
+    In the caller's transaction, which has locked the execution's row.
+    """
     clear = [row["lockable_id"] for row in fetch(_CLEAR, {"execution": execution_id})]
     leases.end_review(execution_id, clear)
-    return release_and_wake(execution_id)

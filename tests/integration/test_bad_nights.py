@@ -265,7 +265,7 @@ def test_the_end_of_a_step_holds_nothing_while_it_waits_for_its_execution(world:
     [
         lambda execution: fetch(leases.RENEW, {"executions": [execution], "ttl": 30}),
         lambda execution: leases.keep_for_review(execution, asset_id=None, reason="unknown"),
-        leases.end_review,
+        lambda execution: leases.end_review(execution, Asset.objects.values_list("pk", flat=True)),
         leases.release,
     ],
     ids=["renew", "keep", "end the review", "release"],

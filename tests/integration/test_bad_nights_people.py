@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from executions import approvals, control, engine, lifecycle, sweeper
+from executions.errors import Conflict
 from executions.lifecycle import ClaimedStep
 from executions.models import Step, StepRun
 from executions.resolution import resolve
@@ -42,6 +44,12 @@ def unsafe_and(world: World, sibling: dict) -> tuple[Submitted, ClaimedStep, Cla
     submitted = world.submit(unsafe_step(id="a", depends_on=[], target="here"), sibling)
     unsafe, other = claim_all(submitted)
     return submitted, unsafe, other
+
+
+def page_of(world: World, submitted: Submitted) -> str:
+    client = Client()
+    client.force_login(world.olga)
+    return client.get(f"/executions/{submitted.execution_id}/").content.decode()
 
 
 LONG_SCRIPT = script("sleep 30", "b", depends_on=[], target="here")
@@ -99,14 +107,30 @@ def test_a_cancel_of_what_needs_attention_ends_when_a_running_sibling_comes_back
     work_until(submitted.execution_id, "cancelled")
 
 
-def test_a_decision_after_a_cancel_runs_nothing_again(world: World) -> None:
+def test_after_a_cancel_nobody_can_decide_to_retry_and_is_told_why(world: World) -> None:
     submitted, unsafe, other = unsafe_and(world, unsafe_step(id="b", depends_on=[], target="here"))
     lifecycle.interrupt(unsafe, UNKNOWN, worker=WORKER)
     cancel(world, submitted)
     lifecycle.interrupt(other, UNKNOWN, worker=WORKER)
-    resolve(other.step_run_id, user=world.olga, decision="retry", reason="it never arrived")
+    with pytest.raises(Conflict, match="cannot be retried: the execution is being cancelled") as refusal:
+        resolve(other.step_run_id, user=world.olga, decision="retry", reason="it never arrived")
+    assert refusal.value.hint == "Choose succeeded, skip or abort."
+    assert runs_of(submitted.execution_id)[1].status == "interrupted"
+    assert 'value="retry"' not in page_of(world, submitted)
+    resolve(other.step_run_id, user=world.olga, decision="abort", reason="it never arrived")
     work_until(submitted.execution_id, "cancelled")
     assert runs_of(submitted.execution_id)[1].attempt == 1
+
+
+def test_after_a_sibling_aborted_the_run_nobody_can_decide_to_retry(world: World) -> None:
+    submitted, unsafe, other = unsafe_and(world, wait_step("b", depends_on=[]))
+    lifecycle.interrupt(unsafe, UNKNOWN, worker=WORKER)
+    assert 'value="retry"' in page_of(world, submitted)
+    lifecycle.finish(other, NO, worker=WORKER)
+    with pytest.raises(Conflict, match="cannot be retried: the execution was aborted"):
+        resolve(unsafe.step_run_id, user=world.olga, decision="retry", reason="it never arrived")
+    assert 'value="retry"' not in page_of(world, submitted)
+    assert resolve(unsafe.step_run_id, user=world.olga, decision="skip", reason="not needed") == "failed"
 
 
 def test_a_second_cancel_gives_up_what_became_unknown_after_the_first(world: World) -> None:

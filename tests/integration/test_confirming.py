@@ -7,14 +7,18 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from executions import lifecycle
 from executions.confirming import confirm
 from executions.errors import Conflict, NotAllowed, NotFound, Refused
 from executions.models import DeadLetter, Event, StepRun
+from executions.resolution import resolve
+from safety import leases
+from safety.context import Outcome, OutcomeStatus
 from safety.models import AccessDecision, Lease
 from tests import factories
 from tests.commands import manage
 from tests.jobs import kill_marked, marked
-from tests.losing import HERE
+from tests.losing import HERE, WORKER, claim_all
 from tests.services.openssh import Sshd
 from tests.stopping import cancelled, hurry, something_that_does_not_end, ssh_asset
 from tests.world import World, events_of, in_threads, script, status_of, work_off
@@ -188,3 +192,22 @@ def test_a_clean_up_that_did_not_run_still_waits_for_a_person(world: World) -> N
     assert confirm(run.pk, user=world.olga).confirmed
     assert DeadLetter.objects.get().closed_at is None
     assert not Lease.objects.exists()
+
+
+def test_a_decision_about_one_target_frees_none_whose_end_is_not_proven(world: World) -> None:
+    assets = [world.here(name).pk for name in "abc"]
+    submitted = world.submit(script("true", on_failure="continue"), targets=["a", "b", "c"])
+    unknown, unproven, failed = claim_all(submitted)
+    execution = submitted.execution_id
+    leases.acquire(tenant_id=world.acme.pk, execution_id=execution, assets=assets, worker="w", ttl_s=300)
+    timed_out = Outcome(status=OutcomeStatus.TIMED_OUT, stop_confirmed=False)
+    lifecycle.finish(unproven, timed_out, worker=WORKER)
+    lifecycle.finish(failed, Outcome(status=OutcomeStatus.FAILED), worker=WORKER)
+    lifecycle.interrupt(unknown, Outcome(status=OutcomeStatus.INTERRUPTED), worker=WORKER)
+    assert Lease.objects.filter(under_review=True).count() == 3
+
+    resolve(unknown.step_run_id, user=world.olga, decision="succeeded", reason="seen on a")
+
+    assert status_of(execution) == "partial"
+    kept = Lease.objects.get()
+    assert (kept.lockable_id, kept.under_review) == (unproven.asset_id, True)
