@@ -233,9 +233,8 @@ def _wait(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
             return ready + lifecycle.leave_line(step.execution_id)
     poll_s = min(LOCK_POLL_S * random.uniform(0.8, 1.2), left_s)  # noqa: S311
     lifecycle.wait_for_assets(step, described, worker=worker, delay_s=poll_s)
-    return lifecycle.wake_waiting_for(
-        outcome.waits_for
-    )  # whoever was freed before the step run began to wait
+    # Freed between its look and here, it would not be woken. Whoever else waits is no concern of a waiter's.
+    return lifecycle.wake_waiting_for(outcome.waits_for, only=step.execution_id)
 
 
 def may_retry(step: ClaimedStep, outcome: Outcome) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
-from executions import lifecycle
+from executions import dispatch, lifecycle
 from executions.holdings import HOLDINGS
 from executions.inventory import frozen_for
 from executions.lifecycle import ClaimedStep
@@ -60,8 +60,13 @@ class StepEffects:
         self.asset_token: int | None = None
 
     def holds(self, asset_token: int | None) -> None:
-        """From now on nothing may begin, or end well, without this lease on the step's own asset."""
+        """From now on nothing may begin, or end well, without this lease on the step's own asset.
+
+        Where the execution had to wait for its leases, its other step runs need not look for themselves.
+        """
         self.asset_token = asset_token
+        if self._step.waited:
+            dispatch.wake(lifecycle.wake_rest(self._step.execution_id))
 
     def begin(self) -> bool:
         """Commit the intent; false when this attempt's effect had begun before. Raises LeaseLost, AssetTaken.

@@ -29,7 +29,8 @@ SELECT (array_agg(r.id))[1] AS id, r.queue, r.priority, count(*)::int AS waiting
     SELECT r.id, r.queue, r.priority FROM opsc_step_run r
     JOIN opsc_execution e ON e.id = r.execution_id JOIN opsc_tenant t ON t.id = r.tenant_id
     WHERE r.status = 'ready' AND r.queue <> 'immediate'
-      AND r.ready_at < statement_timestamp() - make_interval(secs => %(patience)s)
+      AND (r.ready_at < statement_timestamp() - make_interval(secs => %(patience)s)
+           OR (r.waiting_since IS NOT NULL AND r.not_before <= statement_timestamp()))
       AND (r.not_before IS NULL OR r.not_before <= statement_timestamp())
       AND e.status IN ('approved', 'queued', 'running')
       AND (t.paused_at IS NULL OR (r.resume AND e.cancel_requested_at IS NOT NULL))

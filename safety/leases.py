@@ -102,25 +102,41 @@ WITH mine AS (
 UPDATE opsc_lease held SET under_review = false, reason = '' FROM mine WHERE held.id = mine.id
 """
 
-# Those for whom nothing stands in the way at one of these places: no reservation, no conflicting lease, and nobody
-# earlier (but for those whom a person holds up). Whether they get all that they want, they find out themselves.
+# Those of the line at these places for whom nothing stands in the way at any of their places, by the rules of
+# opsc_acquire: no conflicting lease, no reservation, and nobody earlier (but for those whom a person holds up).
+# OFFSET 0: one candidate after the other, each only as far as its first obstacle.
 _NEXT_IN_LINE: LiteralString = """
-SELECT DISTINCT q.execution_id FROM opsc_line_place q LEFT JOIN opsc_resource r ON r.id = q.lockable_id
-WHERE q.lockable_id = ANY(%(ids)s::uuid[]) AND q.quantity <= coalesce(r.capacity, q.quantity)
-  AND NOT EXISTS (
-    SELECT FROM opsc_reservation v
-    WHERE v.asset_id = q.lockable_id AND v.ended_at IS NULL AND v.ends_at > statement_timestamp()
-      AND v.person_id IS DISTINCT FROM q.actor_id)
-  AND NOT EXISTS (
-    SELECT FROM (
-        SELECT l.mode, l.quantity FROM opsc_lease l
-        WHERE l.lockable_id = q.lockable_id AND l.execution_id <> q.execution_id
-        UNION ALL
-        SELECT e.mode, e.quantity FROM opsc_line_place e
-        WHERE e.lockable_id = q.lockable_id AND e.place < q.place AND NOT opsc_waits_for_a_person(e.execution_id)
-    ) before
-    HAVING count(*) > 0 AND (q.mode = 'exclusive' OR bool_or(before.mode = 'exclusive')
-                             OR q.quantity > r.capacity - sum(before.quantity)))
+SELECT t.execution_id FROM (
+    SELECT DISTINCT execution_id FROM opsc_line_place
+    WHERE lockable_id = ANY(%(ids)s::uuid[]) AND (%(only)s::uuid IS NULL OR execution_id = %(only)s)
+) t
+WHERE NOT EXISTS (
+    SELECT FROM opsc_line_place q LEFT JOIN opsc_resource r ON r.id = q.lockable_id
+    WHERE q.execution_id = t.execution_id AND (
+        q.quantity > r.capacity
+        OR EXISTS (
+            SELECT FROM opsc_lease l WHERE l.lockable_id = q.lockable_id AND l.execution_id <> q.execution_id
+              AND (q.mode = 'exclusive' OR l.mode = 'exclusive'))
+        OR (NOT EXISTS (
+                SELECT FROM opsc_lease l WHERE l.lockable_id = q.lockable_id AND l.execution_id = q.execution_id)
+            AND (EXISTS (
+                SELECT FROM opsc_reservation v
+                WHERE v.asset_id = q.lockable_id AND v.ended_at IS NULL AND v.ends_at > statement_timestamp()
+                  AND v.person_id IS DISTINCT FROM q.actor_id)
+            OR EXISTS (
+                SELECT FROM opsc_line_place e
+                WHERE e.lockable_id = q.lockable_id AND e.place < q.place
+                  AND (q.mode = 'exclusive' OR e.mode = 'exclusive')
+                  AND NOT opsc_waits_for_a_person(e.execution_id))))
+        OR (r.capacity IS NOT NULL AND q.quantity > r.capacity - (
+            SELECT coalesce(sum(o.quantity), 0) FROM (
+                SELECT l.quantity FROM opsc_lease l
+                WHERE l.lockable_id = q.lockable_id AND l.execution_id <> q.execution_id
+                UNION ALL
+                SELECT e.quantity FROM opsc_line_place e
+                WHERE e.lockable_id = q.lockable_id AND e.place < q.place
+                  AND NOT opsc_waits_for_a_person(e.execution_id)) o)))
+    OFFSET 0)
 """
 
 
@@ -194,9 +210,10 @@ def leave_line(execution_id: UUID) -> list[UUID]:
     return [row["freed"] for row in rows]
 
 
-def next_in_line(lockables: Collection[UUID]) -> list[UUID]:
-    """Executions that wait for one of these and that nothing there stands in the way of any more."""
-    return [row["execution_id"] for row in fetch(_NEXT_IN_LINE, {"ids": list(lockables)})]
+def next_in_line(lockables: Collection[UUID], *, only: UUID | None = None) -> list[UUID]:
+    """Executions (or `only` this one) in line for one of these that could take all that they want now."""
+    rows = fetch(_NEXT_IN_LINE, {"ids": list(lockables), "only": only})
+    return [row["execution_id"] for row in rows]
 
 
 def keep_for_review(execution_id: UUID, *, asset_id: UUID | None, reason: str) -> None:

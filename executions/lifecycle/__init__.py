@@ -16,7 +16,7 @@ from executions.lifecycle.put_back import (
     retry_later,
     wait_for_assets,
 )
-from executions.lifecycle.release import leave_line, release_and_wake, wake_waiting_for
+from executions.lifecycle.release import leave_line, release_and_wake, wake_rest, wake_waiting_for
 from executions.lifecycle.settle import Ready, count_ended, settle, stop_rest
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "stop_rest",
     "turn_clocks",
     "wait_for_assets",
+    "wake_rest",
     "wake_waiting_for",
     "work_goes_on",
 ]

@@ -44,13 +44,15 @@ WITH again AS (
 UPDATE opsc_execution e SET clock = opsc_clock_of(e.status) FROM again WHERE e.id = again.id RETURNING e.id
 """
 
-# The time since anything of the execution showed a sign of life (a claim, a renewal, an end) is moved from work to
-# lost; a living step beside the lost one renewed a moment ago. The clock stands still until somebody takes over.
+# The time since anything of the execution showed a sign of life (a claim, a renewal, a wait, an end) is moved from
+# work to lost; a living step beside the lost one renewed a moment ago. The clock stands still until somebody takes
+# over.
 _LOST: LiteralString = """
 WITH seen AS (
     SELECT e.id, least(statement_timestamp(), greatest(
                e.clock_since, max(r.lease_expires_at) - make_interval(secs => %(ttl)s),
-               max(r.ready_at), max(r.finished_at))) AS at,
+               max(r.ready_at) FILTER (WHERE r.waiting_since IS NULL), max(r.waiting_since),
+               max(r.finished_at))) AS at,
            bool_or(r.status = 'running' AND r.id <> %(id)s AND r.lease_expires_at > statement_timestamp()) AS others
     FROM opsc_execution e JOIN opsc_step_run r ON r.execution_id = e.id
     WHERE e.id = %(execution)s AND e.status = 'running' AND e.clock = 'work'

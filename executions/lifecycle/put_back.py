@@ -53,11 +53,13 @@ FROM back RETURNING step_run_id
 """
 )
 
-# The attempt did not begin, so it does not count.
+# The attempt did not begin, so it does not count. The next look is no older than its own time: work that became
+# ready before comes before.
 _WAIT: LiteralString = """
 WITH back AS (
     UPDATE opsc_step_run SET status = 'ready', attempt = attempt - CASE WHEN resume THEN 0 ELSE 1 END,
            not_before = statement_timestamp() + make_interval(secs => %(delay)s),
+           ready_at = statement_timestamp() + make_interval(secs => %(delay)s),
            waiting_since = statement_timestamp(), waiting_for = left(%(detail)s, 300),
            waits_for_assets = %(assets)s::uuid[]
     WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s

@@ -13,12 +13,24 @@ SELECT finished_at IS NOT NULL AS over, cancel_requested_at IS NOT NULL OR abort
 FROM opsc_execution WHERE id = %(execution)s
 """
 
+# One step run takes the leases for all of its execution. It comes again when it came first: before later work.
 _WAKE: LiteralString = """
-UPDATE opsc_step_run SET not_before = NULL
-WHERE id IN (SELECT id FROM opsc_step_run
-             WHERE execution_id = ANY(%(executions)s::uuid[]) AND status = 'ready' AND waits_for_assets IS NOT NULL
-             ORDER BY id FOR UPDATE SKIP LOCKED)
-RETURNING id, queue, priority
+UPDATE opsc_step_run r SET not_before = NULL, ready_at = coalesce(r.started_at, r.ready_at)
+FROM unnest(%(executions)s::uuid[]) AS free(execution_id) CROSS JOIN LATERAL (
+    SELECT id FROM opsc_step_run
+    WHERE execution_id = free.execution_id AND status = 'ready' AND waiting_since IS NOT NULL
+    ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED) one
+WHERE r.id = one.id
+RETURNING r.id, r.queue, r.priority
+"""
+
+_WAKE_REST: LiteralString = """
+UPDATE opsc_step_run r SET not_before = NULL, ready_at = coalesce(r.started_at, r.ready_at)
+WHERE r.id IN (SELECT id FROM opsc_step_run
+               WHERE execution_id = %(execution)s AND status = 'ready' AND waiting_since IS NOT NULL
+                 AND not_before IS NOT NULL
+               ORDER BY id FOR UPDATE SKIP LOCKED)
+RETURNING r.id, r.queue, r.priority
 """
 
 
@@ -39,10 +51,19 @@ def leave_line(execution_id: UUID) -> list[Ready]:
     return wake_waiting_for(leases.leave_line(execution_id))
 
 
-def wake_waiting_for(lockables: Collection[UUID]) -> list[Ready]:
-    """Let the step runs of the first in line for one of these be claimed at once."""
-    executions = leases.next_in_line(lockables) if lockables else []
-    if not executions:
-        return []
-    woken = fetch(_WAKE, {"executions": executions})
-    return [Ready(row["id"], row["queue"], row["priority"]) for row in woken]
+def wake_waiting_for(lockables: Collection[UUID], *, only: UUID | None = None) -> list[Ready]:
+    """Let those in line for one of these (or `only` this execution) that could have all they want take it.
+
+    Returns: a step run of each, which may be claimed at once; when it has the leases, the others follow.
+    """
+    executions = leases.next_in_line(lockables, only=only) if lockables else []
+    return _woken(_WAKE, executions=executions) if executions else []
+
+
+def wake_rest(execution_id: UUID) -> list[Ready]:
+    """The execution has its leases: its step runs that still wait for them may be claimed at once."""
+    return _woken(_WAKE_REST, execution=execution_id)
+
+
+def _woken(statement: LiteralString, **parameters: object) -> list[Ready]:
+    return [Ready(row["id"], row["queue"], row["priority"]) for row in fetch(statement, parameters)]
