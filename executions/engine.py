@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_SHIFT_S = 60.0  # one message is worked on no longer than this before it is acknowledged
 RETRY_BASE_S, RETRY_CAP_S = 1.0, 300.0
+STORE_PAUSE_CAP_S = 30.0
+LAST_LOOK_S = 4.0  # with less time left, no further look at a store would be taken for certain
 TRY_AGAIN_S = 5.0  # before another holder tries to reach what an earlier one began
 NOT_REACHED = "not_reached"
 DETACHED = "detached"  # the work goes on by itself
@@ -201,8 +203,9 @@ def _record(
             lifecycle.interrupt(step, outcome, worker=worker)
             return []
     if outcome.status is OutcomeStatus.FAILED and may_retry(step, outcome):
-        delay_s = backoff_s(step.attempt)
-        if delay_s < left_s:
+        awaits_store = bool(outcome.waits_for_store)
+        delay_s = store_pause_s(step.tried_s, left_s) if awaits_store else backoff_s(step.attempt)
+        if delay_s < left_s and not (awaits_store and left_s < LAST_LOOK_S):
             lifecycle.retry_later(step, outcome, worker=worker, delay_s=delay_s)
             performing.forget(step)  # of this attempt; the next one has a directory of its own
             return []
@@ -238,7 +241,12 @@ def _wait(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
 
 
 def may_retry(step: ClaimedStep, outcome: Outcome) -> bool:
-    """Failures that never began are repeated up to the policy's limit; others as often as the step says."""
+    """Failures that never began are repeated up to the policy's limit; others as often as the step says.
+
+    A secret store that is away is waited for as long as the execution's time lasts: that uses up no attempt.
+    """
+    if outcome.waits_for_store:
+        return True
     if (
         step.attempt >= step.attempt_limit
         or outcome.is_refusal
@@ -254,8 +262,18 @@ def backoff_s(attempt: int) -> float:
     return longest * random.uniform(0.5, 1.0)  # noqa: S311
 
 
+def store_pause_s(tried_s: float, left_s: float) -> float:
+    """Before the next look at a secret store that is away: as long as the step has tried, up to half a minute.
+
+    With full jitter, so that many that were sent away together do not come back together; never more than half of
+    the execution's time that is left, so that there is a last look before it is over.
+    """
+    longest = min(max(RETRY_BASE_S, tried_s), STORE_PAUSE_CAP_S, left_s / 2)
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311
+
+
 def _tell_a_person(step: ClaimedStep, outcome: Outcome, worker: str) -> None:
-    used_up = outcome.status is OutcomeStatus.FAILED and step.attempt > 1
+    used_up = outcome.status is OutcomeStatus.FAILED and (step.attempt > 1 or outcome.waits_for_store)
     if used_up or outcome.stop_confirmed is False:
         reason = outcome.detail or "the end of its process is not confirmed"
         lifecycle.dead_letter(step, category=outcome.category, reason=reason, worker=worker)

@@ -50,6 +50,7 @@ class Outcome:
     retryable: whether another attempt makes sense (the policy still limits how many).
     stop_confirmed: after a cancel or timeout, whether the remote work is proven dead.
     stopped_for: why it was stopped before its own end, where it was.
+    waits_for_store: nothing was started because this secret store is away for now, as words; empty otherwise.
     """
 
     status: OutcomeStatus
@@ -61,6 +62,7 @@ class Outcome:
     stop_confirmed: bool | None = None
     stopped_for: CancelReason | None = None
     waits_for: tuple[UUID, ...] = ()
+    waits_for_store: str = ""
     violation: Violation | None = None
 
     @property

@@ -53,7 +53,7 @@ _TAKE: LiteralString = """
     FROM claimed c
 )
 SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, t.masking_version,
-       c.attempt, c.attempt_limit,
+       c.attempt, c.attempt_limit, extract(epoch FROM statement_timestamp() - c.started_at)::float AS tried_s,
        c.lease_token AS token, c.resume, c.verify_first, c.begun_by, c.crashes,
        c.lock_wait_s, c.waited, c.queue, c.priority, c.asset_id,
        s.id AS step_id, s.key, s.name AS step_name, s.kind, s.spec, s.action_class, s.effect, s.on_failure,
@@ -90,6 +90,7 @@ class ClaimedStep:
     """A step run that this process may run, and all that running it needs.
 
     token: fencing token, required in every write. left_s: seconds to the execution's deadline.
+    tried_s: seconds since the first claim of the step run.
     targets_checked: whether the targets were compared with the approved ones. masking_version: of the tenant's
     masking rules. waited: it comes from waiting for assets, so the execution's clock may stand still.
     resume: re-attach to the attempt that the worker `begun_by` began.
@@ -102,6 +103,7 @@ class ClaimedStep:
     masking_version: int
     attempt: int
     attempt_limit: int
+    tried_s: float
     token: int
     resume: bool
     verify_first: bool

@@ -33,22 +33,24 @@ class Attempt(Protocol):
     def trace_id(self) -> str: ...
 
 
+# What only waited for a secret store did not begin: it uses up no attempt, and begins under the same number again.
 _RETRY: LiteralString = (
     """
 WITH back AS (
     UPDATE opsc_step_run SET status = 'retrying', category = %(category)s, detail = left(%(detail)s, 2000),
+           attempt = attempt - %(uncounted)s, waiting_for = left(%(waiting_for)s, 300),
            not_before = statement_timestamp() + make_interval(secs => %(delay)s), resume = false,
            exit_code = %(exit_code)s
     WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
-    RETURNING id, tenant_id, execution_id, attempt
+    RETURNING id, tenant_id, execution_id, attempt + %(uncounted)s AS attempt
 )"""  # noqa: S608  constants only
-    + ends_effect("back", "'failed'")
+    + ends_effect("back", "CASE WHEN %(uncounted)s = 0 THEN 'failed' ELSE 'handed_over' END")
     + """
 INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
                         trace_id, data)
 SELECT tenant_id, execution_id, id, 'step.retrying', 'running', 'retrying', 'worker', %(worker)s, %(trace)s,
        jsonb_build_object('attempt', %(attempt)s::int, 'category', %(category)s::text, 'detail', %(detail)s::text,
-                          'delay_s', %(delay)s::float)
+                          'delay_s', %(delay)s::float, 'waiting_for', %(waiting_for)s::text)
 FROM back RETURNING step_run_id
 """
 )
@@ -144,8 +146,13 @@ ON CONFLICT DO NOTHING
 
 
 def retry_later(step: Attempt, outcome: Outcome, *, worker: str, delay_s: float) -> None:
-    """Try the step again after `delay_s` seconds. Raises LeaseLost."""
-    _through_claim(_RETRY, step, outcome, worker, delay=delay_s, exit_code=outcome.exit_code)
+    """Try the step again after `delay_s` seconds; the same attempt where it only waits for a store.
+
+    Raises LeaseLost.
+    """
+    awaited = outcome.waits_for_store
+    more = {"exit_code": outcome.exit_code, "waiting_for": awaited, "uncounted": int(bool(awaited))}
+    _through_claim(_RETRY, step, outcome, worker, delay=delay_s, **more)
 
 
 def wait_for_assets(step: Attempt, outcome: Outcome, *, worker: str, delay_s: float) -> None:

@@ -6,11 +6,12 @@ from typing import ClassVar
 class SecretError(Exception):
     """A secret could not be had. `code` is a stable word, `transient` says whether a retry makes sense.
 
-    Messages name references and stores, never values.
+    Messages name references and stores, never values. `store`: its name, empty where none was asked.
     """
 
     code: ClassVar[str] = "secret.failed"
     transient: ClassVar[bool] = False
+    store = ""
 
 
 class ReferenceInvalid(SecretError):

@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 class SecretsMiddleware:
     """Resolve references, tell the masker every value, hand them to the connector, give back and wipe them.
 
-    When a secret cannot be had, nothing was started: the outcome is `failed`, category `secret`, and worth a
-    retry if the store may come back. Innermost in the chain: values exist for the shortest time. What was lent
+    When a secret cannot be had, nothing was started: the outcome is `failed`, category `secret`, and tells which
+    store to wait for if it may come back. Innermost in the chain: values exist for the shortest time. What was lent
     for the step is revoked whatever happened, unless the work itself goes on without us (a worker that drains,
     a lost lease): then its server ends it. So it does after a crash.
     """
@@ -35,6 +35,7 @@ class SecretsMiddleware:
                     category="secret",
                     detail=f"{error.code}: {error}",
                     retryable=error.transient,
+                    waits_for_store=_awaited(error),
                 )
             try:
                 outcome = self.proceed(step)
@@ -46,6 +47,12 @@ class SecretsMiddleware:
         finally:
             step.resolved_arguments = step.resolved_credentials = None
             resolver.end(give_back=not goes_on)
+
+
+def _awaited(error: SecretError) -> str:
+    """The store that is away and how, such as `the secret store vault: sealed`; empty when waiting helps nothing."""
+    named = f"the secret store {error.store}" if error.store else "the secret store"
+    return f"{named}: {error.code.removeprefix('secret.')}" if error.transient else ""
 
 
 def _left_s(step: StepContext) -> float:

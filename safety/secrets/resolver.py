@@ -107,5 +107,9 @@ class Resolver:
     def _at(self, place: SecretRef) -> Found:
         if place not in self._found:
             wanted = Wanted(self._tenant_slug, place, self._lasting_s)
-            self._found[place] = store(place.store, self._tenant_id).read(wanted)
+            try:
+                self._found[place] = store(place.store, self._tenant_id).read(wanted)
+            except SecretError as error:
+                error.store = place.store
+                raise
         return self._found[place]
