@@ -1,5 +1,6 @@
 """The benchmark on real servers: it measures, and leaves nothing behind."""
 
+import pytest
 from django.db import connection
 
 from tests.commands import ended, environment, start
@@ -7,13 +8,14 @@ from tests.services.rabbitmq import Vhost
 from tests.world import World
 
 
+@pytest.mark.timeout(420)
 def test_bench_measures_and_cleans_up(world: World, rabbitmq: Vhost) -> None:
     names = ("masking", "single", "latency", "cancel", "leases")
     only = [f"--only={name}" for name in names]
 
     answer = ended(
         start("bench", "--json", "--seconds=1", *only, env=environment(RABBITMQ_URL=rabbitmq.url)),
-        timeout_s=100,
+        timeout_s=400,
     )
 
     assert answer.code == 0, answer.err

@@ -219,7 +219,7 @@ def test_cancel_proves_that_nothing_lives_on(sshd: Sshd) -> None:
     result = SSH.run(work, sink)
     asker.join()
     assert (result.ended, result.stop_confirmed) == (Ended.STOPPED, True)
-    assert time.monotonic() - asked[0] < work.grace_s + 3
+    assert time.monotonic() - asked[0] < work.grace_s + 10  # three on a quiet machine
     assert not marked(f"{work.step_run_id}-1")
 
 

@@ -162,8 +162,9 @@ def test_the_masker_is_wiped_and_gone_after_the_step() -> None:
 
 
 def test_steps_with_the_same_secrets_do_not_pile_up() -> None:
+    before = list(live._active)  # what this process masks for longer than a step, such as its own token
     for _ in range(5):
         run(lambda masker: Outcome(status=OutcomeStatus.SUCCEEDED))
 
     assert len(live._lingering) == 1
-    assert live._active == []
+    assert live._active == before
