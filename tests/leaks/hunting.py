@@ -1,5 +1,6 @@
 """One run with every canary, and then the search through everything that it left behind."""
 
+import os
 import secrets
 import subprocess
 import tempfile
@@ -141,6 +142,9 @@ def _work(stage: Stage, execution_id: UUID) -> None:
     stage.wait_for_half()
     others = StepRun.objects.filter(execution=execution_id).exclude(step__key__in=AT_WORK)
     until(lambda: not others.filter(finished_at=None).exists(), timeout_s=RUN_S)
+    # It removes what a step left on its target after the record; a kill in between leaves that to the sweep.
+    jobs = Path(f"/var/tmp/opsconductor-{os.geteuid()}/{execution_id}")
+    until(lambda: len(list(jobs.glob("*/stdout"))) <= 1, timeout_s=30)
     stage.fleet.kill(first)
     stage.worker("role")
     (stage.target / "go").touch()
