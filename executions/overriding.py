@@ -1,5 +1,6 @@
 """A person says that what looks like a secret in a plan is none."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from executions import rights
@@ -12,9 +13,13 @@ PERMISSION = "safety.override_secret_check"
 
 
 @rights.records_refusals
-def require(user: Any, tenant: Tenant) -> None:
-    """Raises NotAllowed, and records it, unless the person's role holds the permission in the tenant."""
-    rights.require(user, PERMISSION, tenant, "You may not say that what looks like a secret is none.")
+def require(user: Any, tenant: Tenant, touches: Iterable[tuple[str, str]]) -> None:
+    """Raises NotAllowed, and records it, unless the person holds the permission wherever the plan touches.
+
+    `touches`: every pair of environment and action class of the plan.
+    """
+    reach = rights.Reach(tenant_id=tenant.pk, touches=tuple(":".join(pair) for pair in touches))
+    rights.require(user, PERMISSION, reach, "You may not say that what looks like a secret is none.")
 
 
 def record_of(plan: Plan, reason: str) -> dict[str, Any] | None:

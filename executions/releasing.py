@@ -9,11 +9,11 @@ from django.db import transaction
 from executions import control, dispatch, lifecycle
 from executions.errors import Conflict, NotFound, Refused
 from executions.lifecycle import By
-from executions.models import Execution
-from executions.rights import records_refusals, require
+from executions.models import Asset, Execution
+from executions.rights import Reach, records_refusals, require
 from executions.standing import names_of
 from executions.states import StepStatus
-from safety import leases
+from safety import leases, rbac
 from safety.masking.typed import mask_typed
 from safety.models import Lease
 from safety.sql import fetch, fetch_one
@@ -58,11 +58,12 @@ def release_lease(
     held = Lease.objects.filter(lockable_id=lockable_id).order_by("execution_id")
     if execution_id is not None:
         held = held.filter(execution_id=execution_id)
-    found = list(held)
-    if not found or not user.has_perm("executions.view_execution", found[0]):
+    found = [lease for lease in held if user.has_perm("executions.view_execution", lease)]
+    if not found:
         raise NotFound("Nobody holds this asset.")
     needed = "safety.force_release_lease" if force else "safety.release_lease"
-    require(user, needed, found[0], "Only a tenant admin may release a lease.")
+    for lease in found:
+        require(user, needed, _reach(lease, force=force), "Only a tenant admin may release a lease.")
     if not reason.strip():
         raise Refused("A reason is needed.", hint="Say how you know that the asset is free.")
     words = mask_typed(reason)
@@ -77,6 +78,21 @@ def holder_of(lease: Lease) -> str:
     if holder is None:
         return "in use"
     return f"held by {holder.name} ({holder.requested_by.get_username()}, {holder.short_id})"
+
+
+def _reach(lease: Lease, *, force: bool) -> Reach:
+    """Where the asset is; of a resource, which is nowhere, and of a holder that is stopped, all that it touches."""
+    asset = Asset.objects.filter(pk=lease.lockable_id).first()
+    touches = [] if asset is None else [f"{asset.environment}:"]
+    if force or asset is None:
+        holder = Execution.objects.filter(pk=lease.execution_id).first()
+        touches += [":".join(pair) for pair in (rbac.touched_by(holder) if holder else rbac.EVERYTHING)]
+    return Reach(
+        tenant_id=lease.tenant_id,
+        touches=tuple(touches),
+        execution_id=lease.execution_id,
+        lockable_id=lease.lockable_id,
+    )
 
 
 def _free(lease: Lease, user: User, reason: str, *, force: bool) -> str:

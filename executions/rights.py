@@ -1,9 +1,10 @@
 """Asks for the right to an act, and leaves a trace where it is refused."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
 
 from django.db import transaction
 
@@ -17,6 +18,19 @@ from safety.auth_backend import question_about
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """All that an act reaches in a tenant, to be asked about at once.
+
+    `touches`: "environment:action class" each; without a class any will do, without a pair anywhere.
+    """
+
+    tenant_id: int
+    touches: tuple[str, ...]
+    execution_id: UUID | None = None
+    lockable_id: UUID | None = None
 
 
 def records_refusals(act: Callable[P, R]) -> Callable[P, R]:

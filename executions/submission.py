@@ -46,10 +46,11 @@ def preview(
       PlanInvalid: With every problem and its place.
       NotAllowed: The person may not let through what looks like a secret.
     """
-    if allow_likely_secret:
-        overriding.require(user, tenant)
     plan = parse_plan(raw, allow_likely_secrets=bool(allow_likely_secret))
-    return plan, frozen_for(tenant.pk, plan)
+    frozen = frozen_for(tenant.pk, plan)
+    if allow_likely_secret:
+        overriding.require(user, tenant, frozen.touches)
+    return plan, frozen
 
 
 def submit(

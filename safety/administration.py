@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
+from safety.granting import administers_everywhere
 from safety.models import Tenant
 from safety.visibility import tenants_visible_to
 
@@ -131,21 +132,24 @@ class WithinReach:
     """Refuses in a form what the person could not write as it would then be, such as an asset moved to prod."""
 
     may_write: Callable[[Any], bool]
+    beyond_reach: str
 
     def _post_clean(self) -> None:
         form: Any = self
         super()._post_clean()  # type: ignore[misc]
         if not form.errors and not form.may_write(form.instance):
-            form.add_error(None, "You administer this tenant, but not in this environment.")
+            form.add_error(None, self.beyond_reach)
 
 
 class TenantAdministeredAdmin(TenantScopedAdmin):
     """Rows that the admins of their tenant may write.
 
-    `deletable`: whether they may be removed. `fixed_fields`: set once, when the row is made.
+    `deletable`: whether they may be removed. `fixed_fields`: set once, when the row is made. `tenant_wide`: a row
+    holds in all of its tenant, so that only an admin without limits may write it.
     """
 
     deletable = False
+    tenant_wide = True
     fixed_fields: tuple[str, ...] = ("tenant",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -156,20 +160,27 @@ class TenantAdministeredAdmin(TenantScopedAdmin):
         form = super().get_form(request, obj, change=change, **kwargs)
 
         def may_write(instance: Any) -> bool:
-            return self.allowed(
-                request, "safety.administer_tenant", None if instance.pk is None else instance
-            )
+            return self._administers(request, instance)
 
-        return type(form.__name__, (WithinReach, form), {"may_write": staticmethod(may_write)})
+        where = "without limits, and this holds in all of it" if self.tenant_wide else "in this environment"
+        said = {"beyond_reach": f"You administer this tenant, but not {where}."}
+        return type(form.__name__, (WithinReach, form), {"may_write": staticmethod(may_write)} | said)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.allowed(request, "safety.administer_tenant", obj)
+        return self._administers(request, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.allowed(request, "safety.administer_tenant", obj)
+        return self._administers(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.deletable and self.allowed(request, "safety.administer_tenant", obj)
+        return self.deletable and self._administers(request, obj)
+
+    def _administers(self, request: HttpRequest, obj: Any) -> bool:
+        """Whether the person may write this row; without one, whether any of some tenant."""
+        if obj is None or request.user.is_superuser or not self.tenant_wide:
+            return self.allowed(request, "safety.administer_tenant", obj)
+        tenant_id = obj.pk if isinstance(obj, Tenant) else obj.tenant_id
+        return tenant_id is not None and administers_everywhere(request.user, tenant_id)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Offer only the tenants that the person administers."""

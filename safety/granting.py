@@ -3,6 +3,8 @@
 from itertools import product
 from typing import Any
 
+from django.db.models import Q
+
 from safety import rbac
 from safety.choices import ActionClass, Environment
 from safety.models import Membership
@@ -32,10 +34,29 @@ def may_grant(user: Any, membership: Membership) -> str:
     return "" if answer.allowed else f"You cannot grant what you lack: {answer.reason}."
 
 
-def administers_everywhere(user: Any, tenant: Any) -> bool:
+def administers_everywhere(user: Any, tenant_id: int) -> bool:
     """Whether the person administers the tenant without any limit, so that they may act on all of it."""
-    everywhere = rbac.to_hold(ADMINISTER, product(Environment.values, ActionClass.values))
-    return rbac.look(rbac.Question(tenant_id=tenant.pk, actor_id=user.pk, wants=everywhere)).allowed
+    everywhere = rbac.to_hold(ADMINISTER, rbac.EVERYTHING)
+    return rbac.look(rbac.Question(tenant_id=tenant_id, actor_id=user.pk, wants=everywhere)).allowed
+
+
+def outlives(user: Any, membership: Membership) -> str:
+    """Why the membership would last longer than this person's own right to give it; empty when it would not.
+
+    A superuser's right has no end. A longer one may be taken away, but not given or written anew.
+    """
+    if user.is_superuser:
+        return ""
+    longer = Q(ends_at__isnull=True)
+    if membership.ends_at is not None:
+        longer |= Q(ends_at__gte=membership.ends_at)
+    roles = rbac.ROLES_BY_PERMISSION[ADMINISTER]
+    own = Membership.objects.standing().filter(
+        longer, user_id=user.pk, tenant_id=membership.tenant_id, role__in=sorted(roles)
+    )
+    if {pair for one in own for pair in _reach(one)}.issuperset(_reach(membership)):
+        return ""
+    return "Your own right to give it ends before that. Give it an end that is no later than yours."
 
 
 def _reach(membership: Membership) -> list[tuple[str, str]]:

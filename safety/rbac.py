@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, LiteralString
 from uuid import UUID
 
-from safety.choices import ActionClass, Role
+from safety.choices import ActionClass, Environment, Role
 from safety.sql import Row, fetch, fetch_one
 
 _EVERYONE = frozenset(Role)
@@ -32,6 +33,9 @@ ROLES_BY_ACTION: dict[ActionClass, frozenset[Role]] = {
     ActionClass.MODIFY: frozenset({Role.REQUESTER, Role.OPERATOR, Role.TENANT_ADMIN}),
     ActionClass.DEPLOY: _RUNNERS,
 }
+
+# Every pair of environment and action class: whoever holds a right for all of it holds it without limits.
+EVERYTHING: tuple[tuple[str, str], ...] = tuple(product(Environment.values, ActionClass.values))
 
 # Whoever has any standing membership of a tenant sees all of it: a run is judged by its whole history.
 WITHOUT_LIMITS = frozenset({"executions.view_execution"})
@@ -182,8 +186,8 @@ def touched_by(about: Any) -> tuple[tuple[str, str], ...]:
 # The same for whoever says that what looks like a secret in the plan is none; parameter `override`, null without.
 RECORD_OVERRIDE: LiteralString = """
     INSERT INTO opsc_access_decision (tenant_id, actor_id, question, environment, execution_id, allowed, reason)
-    SELECT tenant_id, %(user)s, 'safety.override_secret_check', %(environment)s, id, true, '' FROM execution
-    WHERE %(override)s::jsonb IS NOT NULL
+    SELECT DISTINCT tenant_id, %(user)s, 'safety.override_secret_check', split_part(touched, ':', 1), id, true, ''
+    FROM execution, unnest(%(touches)s::text[]) AS touched WHERE %(override)s::jsonb IS NOT NULL
 """
 
 

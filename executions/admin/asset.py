@@ -20,6 +20,7 @@ class AssetAdmin(TenantAdministeredAdmin):
     uuid_fields = ("pk",)
     ordering = ("name", "pk")
     readonly_fields = ("id", "created_at")
+    tenant_wide = False  # it is in one environment
 
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Only a superuser makes an asset `local`: its steps run with the account of the workers themselves."""

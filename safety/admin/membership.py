@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from safety.administration import TenantAdministeredAdmin, TenantFilter
 from safety.choices import ActionClass, Environment
-from safety.granting import may_grant
+from safety.granting import may_grant, outlives
 from safety.models import Membership
 from safety.signals import grant_changed
 
@@ -67,7 +67,9 @@ class MembershipForm(_ModelForm):
     def _post_clean(self) -> None:
         """Ask about the membership as it would be, once it is put together."""
         super()._post_clean()  # type: ignore[misc]
-        if not self.errors and (objection := may_grant(self.giver, self.instance)):
+        if self.errors:
+            return
+        if objection := may_grant(self.giver, self.instance) or outlives(self.giver, self.instance):
             self.add_error(None, objection)
 
 
@@ -81,6 +83,7 @@ class MembershipAdmin(TenantAdministeredAdmin):
     list_select_related = ("user", "tenant", "granted_by")
     search_fields = ("user__username", "reason")
     fixed_fields = ("tenant", "user")
+    tenant_wide = False  # its own limits say how far it reaches
     readonly_fields = ("granted_by",)
     deletable = True
 
