@@ -56,6 +56,13 @@ def alive(pid: int) -> bool:
     return "worker" in command_line(pid)
 
 
+def catches(number: int, pid: int) -> bool:
+    """Whether the process waits for the signal itself: until then the signal simply ends it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    masks = [line.split()[1] for line in status.splitlines() if line.startswith(("SigCgt:", "SigBlk:"))]
+    return any(int(mask, 16) >> (number - 1) & 1 for mask in masks)
+
+
 def test_a_worker_that_dies_is_replaced(start_fleet: Callable[[int], Owned], programs: Fleet) -> None:
     fleet = start_fleet(2)
     first, second = pids_of(fleet)
@@ -117,6 +124,7 @@ def test_a_fleet_without_a_broker_is_refused(programs: Fleet) -> None:
 
 def test_a_scheduler_stops_soon_also_without_its_database(programs: Fleet) -> None:
     with_database = programs.add("scheduler")
+    until(lambda: catches(signal.SIGTERM, with_database.pid))
     programs.env["DATABASE_URL"] = f"postgres://nobody@127.0.0.1:{free_port()}/nothing"
     without = programs.add("scheduler")
     until(lambda: "the database does not answer" in without.log.read_text())

@@ -22,7 +22,8 @@ class Sampler:
     """Collects command lines, environments and the texts of statements until `stop`.
 
     `handed_over`: the environments of our own processes, which hold secrets on purpose. A child that has not
-    yet become another program still looks like its parent and counts as it.
+    yet become another program still looks like its parent and counts as it. What other processes of the same test
+    run have started is no part of the hunt: it holds the keys that all of them share.
     """
 
     def __init__(self) -> None:
@@ -50,6 +51,8 @@ class Sampler:
                         self._look_at(folder)
 
     def _look_at(self, folder: Path) -> None:
+        if self._is_of_another_test_process(folder):
+            return
         before = (folder / "cmdline").read_bytes()
         environment = (folder / "environ").read_bytes()
         command = (folder / "cmdline").read_bytes()
@@ -60,3 +63,21 @@ class Sampler:
             self.handed_over.add(environment)
         elif command != self._own and not is_becoming_another and not LOOKS_FOR_LIBRARY.search(program):
             self._seen["/proc"].add((program, environment))
+
+    def _is_of_another_test_process(self, folder: Path) -> bool:
+        """Whether it, or what started it, is a sibling of this process: another one with our command line."""
+        pid = int(folder.name)
+        while pid > 1 and pid != os.getpid():
+            if Path(f"/proc/{pid}/cmdline").read_bytes() == self._own and not self._is_a_fork(pid):
+                return True
+            pid = _parent(pid)
+        return False
+
+    def _is_a_fork(self, pid: int) -> bool:
+        """A child of ours that has not yet become another program has our command line, too."""
+        return _parent(pid) == os.getpid()
+
+
+def _parent(pid: int) -> int:
+    """The parent's pid: the second word after the name, which stands in brackets and may hold anything."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.services import packages
 
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage", "--disable-gpu"]
+OURS = ("SECRET_KEY", "OPSC_MESSAGE_KEY", "DATABASE_URL", "OPSC_TEST_RABBITMQ_URL")
 FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir>/usr/share/fonts</dir><dir>{root}/usr/share/fonts</dir><cachedir>{root}/fonts</cachedir>
 </fontconfig>
@@ -24,14 +25,27 @@ def running() -> Iterator[Browser]:
       ServiceUnavailable: There is no Chromium and none can be got.
     """
     executable, environment = program()
-    with sync_playwright() as playwright:
+    manager = sync_playwright()
+    with _without_our_secrets():  # the driver, a process of its own, is given them by inheritance only
+        playwright = manager.start()
         browser = playwright.chromium.launch(
             executable_path=executable, args=FLAGS, env={**os.environ, **environment}
         )
-        try:
-            yield browser
-        finally:
-            browser.close()
+    try:
+        yield browser
+    finally:
+        browser.close()
+        playwright.stop()
+
+
+@contextmanager
+def _without_our_secrets() -> Iterator[None]:
+    """A browser has no more of ours than the pages it is sent to."""
+    kept = {name: os.environ.pop(name) for name in OURS if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 def program() -> tuple[Path, dict[str, str]]:
