@@ -1,12 +1,13 @@
 """Looks for every secret of one run in everything that the run wrote (`make leak-hunt`).
 
 Exit code: 0 nothing was found, 1 a secret was, or one was never used, or the search is blind somewhere,
-2 a server that the hunt needs cannot be had.
+2 the run came to no end, because a server cannot be had or something did not happen in time.
 """
 
 import os
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
 import django
@@ -45,11 +46,21 @@ def _hunted() -> int:
     except ServiceUnavailable as problem:
         print(problem, file=sys.stderr)
         return 2
+    except AssertionError as unmet:
+        print(f"Nothing was searched, the run came to no end: {_where(unmet)}", file=sys.stderr)
+        return 2
     finally:
         connections.close_all()
         teardown_databases(made, verbosity=0)
     print("\n".join(report.lines()))
     return 0 if report.is_clean else 1
+
+
+def _where(unmet: AssertionError) -> str:
+    """What the run waited for in vain, in one line."""
+    waits = [frame for frame in traceback.extract_tb(unmet.__traceback__) if "leaks" in frame.filename]
+    place = f"{Path(waits[-1].filename).name}, {waits[-1].name}: " if waits else ""
+    return place + " ".join(str(unmet).split())[:300]
 
 
 if __name__ == "__main__":

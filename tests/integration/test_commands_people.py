@@ -85,6 +85,21 @@ def test_cancel_needs_the_right_and_a_reason(world: World) -> None:
     assert Execution.objects.get(pk=execution_id).cancel_reason == "wrong cluster"
 
 
+def test_cancel_refuses_a_blank_reason_and_says_who_asked_before(world: World) -> None:
+    world.here()
+    execution_id = world.submit(wait_step()).execution_id
+    Membership.objects.create(tenant=world.acme, user=world.tom, role="operator")
+
+    blank = manage("cancel", execution_id, "--as", "olga", "--reason", " ")
+    assert (blank.code, "--reason is empty" in blank.err) == (2, True)
+    assert Execution.objects.get(pk=execution_id).cancel_requested_at is None
+
+    manage("cancel", execution_id, "--as", "tom", "--reason", "wrong \x1b[2Jcluster")
+    again = manage("cancel", execution_id, "--as", "olga", "--reason", "once more")
+    assert "tom had asked before: wrong cluster" in again.out
+    assert "asked before" not in manage("cancel", execution_id, "--as", "tom", "--reason", "x").out
+
+
 def test_cancel_of_what_is_over_is_refused(world: World, working: None) -> None:
     execution_id = world.submit(wait_step()).execution_id
     work_until_over(execution_id)
