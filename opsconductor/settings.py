@@ -25,6 +25,7 @@ INSTALLED_APPS = [
     "opsconductor.apps.OpsConductorConfig",
     "executions.apps.ExecutionsConfig",
     "safety.apps.SafetyConfig",
+    "safety.signin.apps.SignInConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -103,6 +104,11 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "safety.auth_backend.TenantRoleBackend",
 ]
+# The first makes new hashes; the others are read, and replaced when their owner signs in.
+PASSWORD_HASHERS = [
+    f"django.contrib.auth.hashers.{name}PasswordHasher"
+    for name in ("Argon2", "PBKDF2", "BCryptSHA256", "Scrypt")
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -164,6 +170,10 @@ LOGGING = {
 
 # What operators may tune; seconds unless the name says otherwise.
 OPSC = {
+    "LOGIN_TRIES": int(env.number("OPSC_LOGIN_TRIES", 5, low=1, high=1000)),
+    "LOGIN_ACCOUNT_TRIES": int(env.number("OPSC_LOGIN_ACCOUNT_TRIES", 20, low=1, high=100000)),
+    "LOGIN_ADDRESS_TRIES": int(env.number("OPSC_LOGIN_ADDRESS_TRIES", 50, low=1, high=100000)),
+    "LOGIN_LOCK_S": env.number("OPSC_LOGIN_LOCK_S", 900, low=1, high=86400),
     "LEASE_TTL_S": env.number("OPSC_LEASE_TTL_S", 30, low=1, high=3600),
     "SWEEP_INTERVAL_S": env.number("OPSC_SWEEP_INTERVAL_S", 2, low=0.1, high=300),
     "KILL_GRACE_S": env.number("OPSC_KILL_GRACE_S", 5, low=0.1, high=300),
@@ -184,7 +194,7 @@ OPSC = {
     "SECRETS_DIR": env.reader.str("OPSC_SECRETS_DIR", default=""),
     "STORES_DIR": env.reader.str("OPSC_STORES_DIR", default=""),
     "PLAN_MAX_BYTES": int(env.number("OPSC_PLAN_MAX_BYTES", 1_048_576, low=1024, high=1 << 27)),
-    "PLAN_MAX_STEPS": int(env.number("OPSC_PLAN_MAX_STEPS", 500, low=1, high=100_000)),
+    "PLAN_MAX_STEPS": int(env.number("OPSC_PLAN_MAX_STEPS", 500, low=1, high=100000)),
     "PLAN_MAX_TARGETS": int(env.number("OPSC_PLAN_MAX_TARGETS", 10_000, low=1, high=1_000_000)),
     "PLAN_MAX_STEP_RUNS": int(env.number("OPSC_PLAN_MAX_STEP_RUNS", 50_000, low=1, high=10_000_000)),
     "PLAN_MAX_DEPTH": int(env.number("OPSC_PLAN_MAX_DEPTH", 32, low=4, high=200)),

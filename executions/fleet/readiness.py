@@ -3,7 +3,7 @@
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
-OUR_APPS = ("executions", "safety")
+OUR_APPS = ("executions", "safety", "signin")
 
 
 def refusal() -> str:

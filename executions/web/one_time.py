@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 VALID_FOR: Final = timedelta(minutes=10)
+METHOD: Final = "one-time link"
 _SALT: Final = "opsconductor.one-time-sign-in"
 
 

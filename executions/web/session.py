@@ -1,18 +1,63 @@
 """Signing in: by password, or by the one-time link that the first start prints."""
 
-from django.contrib.auth import login
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect, render, resolve_url
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
 from executions.web import one_time
+from safety.signin import door
+from safety.signin.entering import enter
+from safety.signin.throttle import Lock
 
-_BY_PASSWORD = LoginView.as_view(template_name="registration/sign_in.html", redirect_authenticated_user=True)
+TOO_MANY_REQUESTS = 429
+
+
+class SignInForm(AuthenticationForm):
+    """Name and password, which only the door compares."""
+
+    lock: Lock | None = None
+
+    def clean(self) -> dict[str, Any]:
+        name, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if not name or not password or self.request is None:
+            raise forms.ValidationError("A name and a password are needed.")
+        answer = door.by_password(self.request, name, password)
+        self.lock, self.user_cache = answer.lock, answer.user
+        if answer.user is None:
+            raise self.get_invalid_login_error()
+        return self.cleaned_data
+
+
+class _ByPassword(LoginView):
+    template_name = "registration/sign_in.html"
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        enter(self.request, form.get_user(), door.PASSWORD)
+        return HttpResponseRedirect(self.get_success_url())
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        answer = super().form_invalid(form)
+        lock = getattr(form, "lock", None)
+        if lock is not None:
+            answer.status_code = TOO_MANY_REQUESTS
+            answer["Retry-After"] = str(lock.seconds)
+        return answer
+
+
+_BY_PASSWORD = _ByPassword.as_view()
 
 
 @login_not_required
@@ -21,6 +66,19 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     if request.headers.get("HX-Request"):
         return HttpResponseClientRefresh()
     return _BY_PASSWORD(request)
+
+
+@login_not_required
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """The admin has no door of its own: this leads to the one there is.
+
+    Raises:
+      PermissionDenied: Somebody is signed in, but the admin is not for them.
+    """
+    if request.user.is_authenticated:
+        raise PermissionDenied("The admin is for staff. A superuser can make your account a staff account.")
+    wanted = request.GET.get("next") or resolve_url("admin:index")
+    return redirect(f"{resolve_url('login')}?{urlencode({'next': wanted})}")
 
 
 @login_not_required
@@ -33,6 +91,5 @@ def once(request: HttpRequest, token: str) -> HttpResponse:
     user = one_time.redeem(token)
     if user is None:
         return render(request, "registration/once.html", {"is_used": True}, status=410)
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
-    request.session["signed_in_with"] = "one-time link"
+    enter(request, user, one_time.METHOD)
     return redirect("executions:list")

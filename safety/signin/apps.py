@@ -1,0 +1,11 @@
+"""Signing in as a Django app of its own."""
+
+from django.apps import AppConfig
+
+
+class SignInConfig(AppConfig):
+    """The tables of signing in."""
+
+    name = "safety.signin"
+    label = "signin"
+    verbose_name = "Sign-in"

@@ -1,0 +1,19 @@
+"""Letting somebody in: the session, how they proved who they are, and the record of it."""
+
+from typing import Final
+
+from django.contrib.auth import login
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+
+from safety.signin.door import client_address
+from safety.signin.records import What, record
+
+BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
+
+
+def enter(request: HttpRequest, user: User, method: str) -> None:
+    """Begin a new session of this person, who has shown who they are."""
+    login(request, user, backend=BACKEND)
+    request.session["signed_in_with"] = method
+    record(user, What.SIGNED_IN, method=method, address=client_address(request))

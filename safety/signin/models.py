@@ -1,0 +1,64 @@
+"""The tables of signing in: what happened, and how many tries there were lately."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class SignInRecord(models.Model):
+    """One thing that happened to an account at the door, kept for good; the account itself may be gone."""
+
+    class What(models.TextChoices):
+        SIGNED_IN = "signed_in", "signed in"
+        REFUSED = "refused", "refused"
+        LOCKED = "locked", "locked for a while"
+        LIFTED = "lifted", "lock lifted"
+
+    user_id = models.BigIntegerField()
+    name = models.CharField(max_length=150)
+    what = models.CharField(max_length=20, choices=What.choices)
+    method = models.CharField(max_length=40, blank=True)
+    detail = models.CharField(max_length=300, blank=True)
+    address = models.GenericIPAddressField(null=True)
+    by_id = models.BigIntegerField(null=True)  # who did it, when that was somebody else
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "opsc_sign_in"
+        verbose_name = "sign-in record"
+        indexes = [
+            models.Index(fields=["user_id", "-id"], name="sign_in_user"),
+            # From where somebody got in lately.
+            models.Index(
+                fields=["user_id", "address", "at"],
+                condition=models.Q(what="signed_in"),
+                name="sign_in_known_address",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.get_what_display()}"
+
+
+class SignInCount(models.Model):
+    """Tries of one kind, by account, by address, or by both; a new count begins when it has ended.
+
+    The account is a keyed hash of the name that was typed, which may be no account at all, or a password.
+    """
+
+    kind = models.CharField(max_length=10)
+    account = models.CharField(max_length=64, blank=True)
+    address = models.CharField(max_length=50, blank=True)
+    user_id = models.BigIntegerField(null=True)
+    tries = models.PositiveIntegerField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "opsc_sign_in_count"
+        verbose_name = "count of tries"
+        verbose_name_plural = "counts of tries"
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "account", "address"], name="one_count_of_tries"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tries} tries, {self.kind}"
