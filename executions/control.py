@@ -99,6 +99,11 @@ def stop_holder(execution_id: UUID, *, by: By, reason: str) -> None:
         _cancel(execution_id, kind=CancelReason.USER, reason=reason, by=by)
 
 
+def cancel_for_switch(execution_id: UUID, *, by: By, reason: str) -> None:
+    """Cancel what somebody switched off. Raises Conflict: it is over."""
+    _cancel(execution_id, kind=CancelReason.USER, reason=reason, by=by)
+
+
 def _cancel(execution_id: UUID, *, kind: CancelReason, reason: str, by: By) -> str:
     with transaction.atomic():
         fetch(lifecycle.LOCK, {"execution": execution_id})

@@ -64,3 +64,9 @@ class RanBefore(Conflict):
     """The same plan ran a short while ago. Whoever means to run it again has to say so."""
 
     code = "idempotency.ran_before"
+
+
+class SwitchedOff(Conflict):
+    """Somebody switched such runs off. A retry makes sense when that has ended."""
+
+    code = "switch.off"

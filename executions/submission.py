@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from executions import dispatch, idempotency, immediate_slots, overriding
-from executions.errors import Conflict, KeyMismatch, NotAllowed, RanBefore, Refusal
+from executions import dispatch, idempotency, immediate_slots, overriding, switches
+from executions.errors import Conflict, KeyMismatch, NotAllowed, RanBefore, Refusal, SwitchedOff
 from executions.inventory import frozen_for
 from executions.models import Execution
 from executions.plans import FrozenPlan, Plan, parse_plan
@@ -118,7 +118,7 @@ def submit_frozen(
     retry_of: UUID | None = None,
     override: Mapping[str, Any] | None = None,
 ) -> Submitted:
-    """Store a frozen plan under its idempotency key. Raises like `submit`."""
+    """Store a frozen plan under its idempotency key. Raises like `submit`, and SwitchedOff."""
     question = rbac.Question(
         tenant_id=tenant.pk,
         actor_id=user.pk,
@@ -126,29 +126,40 @@ def submit_frozen(
     )
     _require(question, tenant)
     runs_here = frozen.mode == Mode.IMMEDIATE and immediate_slots.has_room()
-    new = NewExecution(
-        id=uuid4(),
-        frozen=frozen,
-        tenant_id=tenant.pk,
-        user_id=user.pk,
-        user_name=user.get_username(),
-        policy=policy_for(frozen.sla, frozen.action_class, tenant.pk),
-        idempotency_key=key,
-        mode=Mode.IMMEDIATE if runs_here else Mode.BACKGROUND,
-        retry_of=retry_of,
-        confirmed=confirmed and frozen.approval_level == 1,
-        again=again,
-        override=override,
+    return _stored(
+        NewExecution(
+            id=uuid4(),
+            frozen=frozen,
+            tenant_id=tenant.pk,
+            user_id=user.pk,
+            user_name=user.get_username(),
+            policy=policy_for(frozen.sla, frozen.action_class, tenant.pk),
+            idempotency_key=key,
+            mode=Mode.IMMEDIATE if runs_here else Mode.BACKGROUND,
+            retry_of=retry_of,
+            confirmed=confirmed and frozen.approval_level == 1,
+            again=again,
+            override=override,
+        ),
+        question,
+        user,
+        switches.objection(frozen, tenant),
     )
+
+
+def _stored(new: NewExecution, question: rbac.Question, user: Any, off: SwitchedOff | None) -> Submitted:
+    """The new execution, or the one that its key stands for; that one answers also while runs are switched off."""
     for _ in range(STORE_TRIES):
-        stored = store(new)
+        stored = store(new) if off is None else None
         if stored is not None:
             dispatch.wake(stored.ready)
             return _submitted(new, stored.status)
-        found = existing(key, plan_hash=frozen.plan_hash, tenant_id=tenant.pk)
+        found = existing(new.idempotency_key, plan_hash=new.frozen.plan_hash, tenant_id=new.tenant_id)
         if found is not None:
             rbac.decide(question)
-            return _answered_by(found, frozen, user)
+            return _answered_by(found, new.frozen, user)
+        if off is not None:
+            raise off
     raise Conflict("The same plan was submitted and ended at this very moment.", hint="Submit it again.")
 
 

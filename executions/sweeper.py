@@ -7,7 +7,7 @@ from typing import LiteralString
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from executions import approvals, control, dispatch, lifecycle, reservations
+from executions import approvals, control, dispatch, lifecycle, reservations, switching
 from executions.errors import Refused
 from executions.lifecycle import LifecycleError, Ready
 from executions.reaper import reap
@@ -24,19 +24,23 @@ IMMEDIATE_PATIENCE_S = 30.0  # an immediate step run that nobody took for so lon
 _LOCK: LiteralString = "SELECT pg_try_advisory_lock(%(key)s) AS mine"
 _UNLOCK: LiteralString = "SELECT pg_advisory_unlock(%(key)s)"
 
-_UNTAKEN: LiteralString = """
+_UNTAKEN: LiteralString = (
+    """
 SELECT (array_agg(r.id))[1] AS id, r.queue, r.priority, count(*)::int AS waiting FROM (
     SELECT r.id, r.queue, r.priority FROM opsc_step_run r
-    JOIN opsc_execution e ON e.id = r.execution_id JOIN opsc_tenant t ON t.id = r.tenant_id
+    JOIN opsc_execution e ON e.id = r.execution_id
     WHERE r.status = 'ready' AND r.queue <> 'immediate'
       AND (r.ready_at < statement_timestamp() - make_interval(secs => %(patience)s)
            OR (r.waiting_since IS NOT NULL AND r.not_before <= statement_timestamp()))
       AND (r.not_before IS NULL OR r.not_before <= statement_timestamp())
       AND e.status IN ('approved', 'queued', 'running')
-      AND (t.paused_at IS NULL OR (r.resume AND e.cancel_requested_at IS NOT NULL))
+      AND ((r.resume AND e.cancel_requested_at IS NOT NULL) OR NOT """  # noqa: S608  constants only
+    + lifecycle.HELD
+    + """)
     LIMIT 1000) r
 GROUP BY r.queue, r.priority
 """
+)
 
 _ABANDONED_IMMEDIATE: LiteralString = """
 UPDATE opsc_step_run r SET queue = e.sla FROM opsc_execution e
@@ -118,6 +122,8 @@ def _sweep() -> dict[str, int]:
         "retries_due": lambda: _woken(make_due_ready()),
         "taken_over": lambda: _woken(reap()),
         "approvals_expired": approvals.expire_due,
+        "switches_ended": switching.end_due,
+        "switched_off": switching.stop_running,
         "clocks_turned": lifecycle.turn_clocks,
         "timed_out": _end_overdue,
         "cancelled": _stop_leftovers,

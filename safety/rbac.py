@@ -23,6 +23,7 @@ ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
     "safety.release_lease": frozenset({Role.TENANT_ADMIN}),
     "safety.force_release_lease": frozenset({Role.TENANT_ADMIN}),
     "safety.reserve_asset": _RUNNERS,
+    "safety.turn_switch": _RUNNERS,
     "safety.administer_tenant": frozenset({Role.TENANT_ADMIN}),
     "safety.override_secret_check": frozenset({Role.TENANT_ADMIN}),
 }

@@ -22,7 +22,7 @@ from executions.models import (
 from executions.plans import canonical_bytes, plan_hash
 from executions.states import TERMINAL_EXECUTION, TERMINAL_STEP, ExecutionStatus, StepStatus
 from safety.choices import Role
-from safety.models import Lease, LinePlace, Lockable, Membership, Reservation, Resource, Tenant
+from safety.models import Lease, LinePlace, Lockable, Membership, Reservation, Resource, Switch, Tenant
 
 PASSWORD = "correct horse 7"
 _COUNTER = {
@@ -66,6 +66,17 @@ def nina(**more: Any) -> User:
 def an_asset(name: str = "web-01", *, tenant: Tenant | None = None, **more: Any) -> Asset:
     """An asset of the tenant."""
     return Asset.objects.create(tenant=tenant or a_tenant(), name=name, **{"connection": "local"} | more)
+
+
+def a_switch(tenant: Tenant | None, mode: str = "hold", **more: Any) -> Switch:
+    """Somebody has switched off the tenant (everything, without one) for a month."""
+    defaults = {"reason": "maintenance", "turned_by": "tom", "ends_at": timezone.now() + timedelta(days=30)}
+    return Switch.objects.create(tenant=tenant, mode=mode, **defaults | more)
+
+
+def switches_lifted() -> None:
+    """Every switch was lifted."""
+    Switch.objects.filter(lifted_at=None).update(lifted_at=timezone.now())
 
 
 def an_execution(user: User, *, tenant: Tenant | None = None, **more: Any) -> Execution:

@@ -12,5 +12,6 @@ from executions.admin import (  # noqa: F401  (each registers its table)
     reservation,
     step,
     step_run,
+    switch,
     worker,
 )

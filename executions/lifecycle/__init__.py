@@ -7,6 +7,7 @@ from executions.lifecycle.confirmed import confirm_stop, end_review
 from executions.lifecycle.effects import BEGIN_EFFECT, EFFECT_IS_OURS, ends_effect
 from executions.lifecycle.errors import LifecycleError, StaleTransition
 from executions.lifecycle.finish import Finished, finish
+from executions.lifecycle.held import HELD, REACHED
 from executions.lifecycle.moves import LOCK, By, move, record
 from executions.lifecycle.put_back import (
     Attempt,
@@ -22,7 +23,9 @@ from executions.lifecycle.settle import Ready, count_ended, settle, stop_rest
 __all__ = [
     "BEGIN_EFFECT",
     "EFFECT_IS_OURS",
+    "HELD",
     "LOCK",
+    "REACHED",
     "Attempt",
     "By",
     "ClaimedStep",

@@ -4,22 +4,25 @@ from dataclasses import dataclass, fields
 from typing import Any, LiteralString
 from uuid import UUID
 
+from executions.lifecycle.held import HELD
 from safety.leases import Want
 from safety.models import LeaseMode
 from safety.sql import fetch_one
 
-_READY: LiteralString = """
+_READY: LiteralString = (
+    """
 WITH picked AS (
     SELECT r.id, e.status AS was, r.waiting_since IS NOT NULL AS waited,
            coalesce(extract(epoch FROM statement_timestamp() - r.waiting_since), 0)::float AS waited_s
     FROM opsc_step_run r
     JOIN opsc_execution e ON e.id = r.execution_id
-    JOIN opsc_tenant t ON t.id = r.tenant_id
     WHERE r.status = 'ready' AND (r.not_before IS NULL OR r.not_before <= statement_timestamp())
-      AND (t.paused_at IS NULL OR (r.resume AND e.cancel_requested_at IS NOT NULL))
       AND e.status IN ('approved', 'queued', 'running') AND (NOT e.aborted OR r.resume)
       AND (e.cancel_requested_at IS NULL OR r.resume)
-"""
+      AND ((r.resume AND e.cancel_requested_at IS NOT NULL) OR NOT """  # noqa: S608  constants only
+    + HELD
+    + ")"
+)
 
 # A resumed attempt is still the same attempt: its job directory carries the number.
 _TAKE: LiteralString = """

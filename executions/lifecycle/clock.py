@@ -1,8 +1,9 @@
-"""Turn an execution's clock where no change of its state does: busy assets, paused tenants, lost workers."""
+"""Turn an execution's clock where no change of its state does: busy assets, switches, lost workers."""
 
 from typing import LiteralString
 from uuid import UUID
 
+from executions.lifecycle.held import HELD
 from safety.sql import fetch
 
 _WORK: LiteralString = """
@@ -23,26 +24,40 @@ WITH idle AS (
 UPDATE opsc_execution e SET clock = 'leases' FROM idle WHERE e.id = idle.id RETURNING e.id
 """
 
-_PAUSED: LiteralString = """
+# Held back by a switch: nothing of it runs, and all that could begin is held.
+_ALL_HELD: LiteralString = (
+    """
+NOT EXISTS (SELECT FROM opsc_step_run r WHERE r.execution_id = e.id
+            AND (r.status = 'running' OR (r.status IN ('ready', 'retrying') AND NOT """  # noqa: S608  constants only
+    + HELD
+    + "))) AND EXISTS (SELECT FROM opsc_standing_switch)"
+)
+
+_PAUSED: LiteralString = (
+    """
 WITH idle AS (
-    SELECT e.id FROM opsc_execution e JOIN opsc_tenant t ON t.id = e.tenant_id
-    WHERE t.paused_at IS NOT NULL AND e.finished_at IS NULL AND e.status IN ('queued', 'running')
-      AND e.clock <> 'pause'
-      AND NOT EXISTS (SELECT FROM opsc_step_run o WHERE o.execution_id = e.id AND o.status = 'running')
+    SELECT e.id FROM opsc_execution e
+    WHERE e.finished_at IS NULL AND e.status IN ('queued', 'running') AND e.clock <> 'pause' AND """  # noqa: S608  constants only
+    + _ALL_HELD
+    + """
     ORDER BY e.id LIMIT 1000 FOR UPDATE OF e SKIP LOCKED
 )
 UPDATE opsc_execution e SET clock = 'pause' FROM idle WHERE e.id = idle.id RETURNING e.id
 """
+)
 
-_RESUMED: LiteralString = """
+_RESUMED: LiteralString = (
+    """
 WITH again AS (
-    SELECT e.id FROM opsc_execution e JOIN opsc_tenant t ON t.id = e.tenant_id
-    WHERE t.paused_at IS NULL AND e.finished_at IS NULL AND e.status IN ('queued', 'running')
-      AND e.clock = 'pause'
+    SELECT e.id FROM opsc_execution e
+    WHERE e.finished_at IS NULL AND e.status IN ('queued', 'running') AND e.clock = 'pause' AND NOT ("""  # noqa: S608  constants only
+    + _ALL_HELD
+    + """)
     ORDER BY e.id LIMIT 1000 FOR UPDATE OF e SKIP LOCKED
 )
 UPDATE opsc_execution e SET clock = opsc_clock_of(e.status) FROM again WHERE e.id = again.id RETURNING e.id
 """
+)
 
 # The time since anything of the execution showed a sign of life (a claim, a renewal, a wait, an end) is moved from
 # work to lost; a living step beside the lost one renewed a moment ago. The clock stands still until somebody takes
@@ -81,5 +96,5 @@ def count_as_lost(execution_id: UUID, step_run_id: UUID, *, ttl_s: float) -> Non
 
 
 def turn_clocks() -> int:
-    """Stop the clocks of executions that can do nothing now, and let those of resumed tenants go on; how many."""
+    """Stop the clocks of executions that can do nothing now, let those go on that no switch holds; how many."""
     return sum(len(fetch(statement)) for statement in (_RESUMED, _PAUSED, _ONLY_WAITS))

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from executions.budget import budget_of
 from executions.models import Approval, Event, Execution
 from executions.standing import Standing, standings
+from executions.switches import holding
 from executions.web.actions import actions_for
 from executions.web.decisions import decisions_of
 from executions.web.matrix import chosen_run, matrix_of
@@ -150,6 +151,7 @@ def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, 
         "events": _events(request, found),
         "leases": _leases(found),
         "waits": _waits(found),
+        "switches": holding(found),
         "decisions": decisions_of(found, request.user),
         "actions": actions,
     }

@@ -13,6 +13,7 @@ from executions.web import (
     listing,
     new_run,
     output,
+    switches,
 )
 
 app_name = "executions"
@@ -39,5 +40,8 @@ urlpatterns = [
     path("assets/<uuid:asset_id>/reserve/", assets.reserve, name="reserve"),
     path("assets/<uuid:asset_id>/unreserve/", assets.unreserve, name="unreserve"),
     path("assets/<uuid:asset_id>/release/<uuid:execution_id>/", assets.release, name="release"),
+    path("switches/", switches.switches, name="switches"),
+    path("switches/turn/", switches.turn, name="turn_switch"),
+    path("switches/<int:switch_id>/lift/", switches.lift, name="lift_switch"),
     path("dead-letters/", dead_letters.dead_letters, name="dead_letters"),
 ]

@@ -8,10 +8,12 @@ from safety.models.policy import TimeoutPolicy
 from safety.models.reservation import Reservation
 from safety.models.resource import Resource
 from safety.models.secret_store import SecretStore
+from safety.models.switch import Connector, Switch, SwitchMode
 from safety.models.tenant import Tenant
 
 __all__ = [
     "AccessDecision",
+    "Connector",
     "Lease",
     "LeaseMode",
     "LinePlace",
@@ -21,6 +23,8 @@ __all__ = [
     "Reservation",
     "Resource",
     "SecretStore",
+    "Switch",
+    "SwitchMode",
     "Tenant",
     "TimeoutPolicy",
 ]

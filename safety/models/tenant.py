@@ -12,7 +12,6 @@ class Tenant(models.Model):
 
     slug = models.SlugField(max_length=50, unique=True)
     name = models.CharField(max_length=200)
-    paused_at = models.DateTimeField(null=True, blank=True, help_text="While set, no step of it starts.")
     mask_ip_addresses = models.BooleanField(
         "mask IP addresses", default=False, db_default=False, help_text="In output and logs of its steps."
     )

@@ -3,20 +3,18 @@
 import re
 from typing import Any
 
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.test import Client
 
 from executions.models import Approval, Execution
 from safety.choices import Role
-from safety.models import Lease, Membership, Tenant
+from safety.models import Lease, Membership
 from tests import factories
-from tests.world import World, events_of, script, status_of, wait_step, work_off
+from tests.world import World, events_of, script, status_of, wait_step
 
 APPROVALS = "/admin/executions/approval/"
 EXECUTIONS = "/admin/executions/execution/"
 LEASES = "/admin/safety/lease/"
-TENANTS = "/admin/safety/tenant/"
 
 
 def staff(user: User) -> Client:
@@ -98,7 +96,6 @@ def test_actions_are_offered_only_to_roles_that_may_use_them(world: World) -> No
     assert not offers(tom, EXECUTIONS, "cancel")
     for client in (olga, tom):
         assert not offers(client, LEASES, "release")
-        assert not offers(client, TENANTS, "pause")
 
 
 def test_a_role_in_one_tenant_gives_no_power_over_another(world: World) -> None:
@@ -111,13 +108,11 @@ def test_a_role_in_one_tenant_gives_no_power_over_another(world: World) -> None:
         (APPROVALS, "reject", approval.pk),
         (EXECUTIONS, "cancel", approval.execution_id),
         (LEASES, "release", lease.pk),
-        (TENANTS, "pause", world.acme.pk),
     ):
         data = {"action": action, "_selected_action": str(key), "confirmed": "yes", "reason": "mine"}
         nina.post(address, data | {f"seen-{key}": approval.approval_hash, "index": "0"})
     assert status_of(approval.execution_id) == "pending_approval"
     assert Lease.objects.filter(pk=lease.pk).exists()
-    assert Tenant.objects.get(pk=world.acme.pk).paused_at is None
 
 
 def test_cancel_in_the_admin_is_the_same_cancel(world: World) -> None:
@@ -143,22 +138,6 @@ def test_a_kept_lease_is_released_by_an_admin_who_looked(world: World) -> None:
     assert "its holder is at work" in page
     assert list(Lease.objects.all()) == [in_use]
     assert "lock.released" in events_of(execution.pk)
-
-
-def test_a_paused_tenant_begins_no_step_until_it_is_resumed(world: World, working: None) -> None:
-    execution_id = world.submit(wait_step()).execution_id
-    Membership.objects.filter(user=world.tom).update(role=Role.TENANT_ADMIN)
-    client = staff(world.tom)
-    say_yes(client, TENANTS, ask(client, TENANTS, "pause", world.acme.pk))
-    assert Tenant.objects.get(pk=world.acme.pk).paused_at is not None
-    work_off()
-    assert status_of(execution_id) == "queued"
-    assert "paused already" in say_yes(client, TENANTS, ask(client, TENANTS, "pause", world.acme.pk))
-    say_yes(client, TENANTS, ask(client, TENANTS, "resume", world.acme.pk))
-    work_off()
-    assert status_of(execution_id) == "succeeded"
-    log = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
-    assert list(log) == ["Paused: because", "Resumed: because"]
 
 
 def test_an_action_on_very_many_rows_is_refused(world: World) -> None:

@@ -20,10 +20,11 @@ from executions.submission import submit
 from safety import leases, rbac
 from safety.choices import Role
 from safety.context import Outcome, OutcomeStatus
-from safety.models import Lease, Membership, Tenant
+from safety.models import Lease, Membership
 from safety.secrets import middleware as secrets_middleware
 from safety.secrets.errors import StoreUnreachable
 from safety.sql import fetch
+from tests import factories
 from tests.losing import (
     HERE,
     LONG_AGO,
@@ -175,12 +176,12 @@ def test_two_workers_that_claim_the_first_steps_at_once_both_have_a_time_limit(w
     assert StepRun.objects.get(pk=second.pk).status == "succeeded"
 
 
-def test_the_backlog_of_a_paused_tenant_hides_no_lost_wake_up(
+def test_the_backlog_of_a_held_tenant_hides_no_lost_wake_up(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(11):
         world.submit(*[wait_step(f"s{n}", depends_on=[]) for n in range(95)])
-    Tenant.objects.filter(pk=world.acme.pk).update(paused_at=timezone.now())
+    factories.a_switch(world.acme)
     Membership.objects.create(tenant=world.other, user=world.olga, role=Role.OPERATOR)
     plan = {"version": 1, "name": "o", "mode": "background", "steps": [wait_step("long", estimate=100)]}
     submit(plan, user=world.olga, tenant=world.other, confirmed=True)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from executions import approvals, control, engine, lifecycle, sweeper
 from executions.errors import Conflict
@@ -15,7 +14,7 @@ from executions.models import Step, StepRun
 from executions.resolution import resolve
 from executions.submission import Submitted, submit
 from safety.context import Outcome, OutcomeStatus
-from safety.models import Tenant
+from tests import factories
 from tests.losing import (
     WORKER,
     claim,
@@ -142,13 +141,13 @@ def test_a_second_cancel_gives_up_what_became_unknown_after_the_first(world: Wor
     work_until(submitted.execution_id, "cancelled")
 
 
-def test_a_cancel_reaches_what_a_lost_worker_left_running_while_its_tenant_is_paused(world: World) -> None:
+def test_a_cancel_reaches_what_a_lost_worker_left_running_while_everything_is_held(world: World) -> None:
     world.here()
     submitted = world.submit(script("sleep 30"), targets=["here"])
     claim()
     let_leases_run_out()
     sweeper.tick()
-    Tenant.objects.update(paused_at=timezone.now())
+    factories.a_switch(None)
     cancel(world, submitted)
     work_until(submitted.execution_id, "cancelled")
 

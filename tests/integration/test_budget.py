@@ -19,8 +19,9 @@ from executions.states import CLOCK_OF, ExecutionStatus
 from executions.submission import submit
 from safety import leases
 from safety.context import Outcome, OutcomeStatus
-from safety.models import Lease, Tenant
+from safety.models import Lease
 from safety.sql import fetch
+from tests import factories
 from tests.world import World, runs_of, script, status_of, wait_step, work_off
 
 ELSEWHERE = UUID(int=1)
@@ -171,18 +172,18 @@ def test_a_persons_decision_takes_no_time_and_gives_the_budget_anew(world: World
     assert claim(run).left_s > now.limit_s - 3
 
 
-def test_a_paused_tenant_spends_no_time_and_loses_no_place(world: World) -> None:
+def test_a_held_tenant_spends_no_time_and_loses_no_place(world: World) -> None:
     running = world.submit(wait_step("a"), wait_step("b")).execution_id
     queued = world.submit(wait_step()).execution_id
     first = claim(runs_of(running)[0])
     lifecycle.finish(first, Outcome(status=OutcomeStatus.SUCCEEDED), worker="w")
     Worker.objects.create(name="h:1:1", queues=["fast"], version="1")
-    Tenant.objects.filter(pk=world.acme.pk).update(paused_at=timezone.now())
+    factories.a_switch(world.acme)
     sweeper.tick()
     time_passes(50_000)
     sweeper.tick()
     assert {status_of(running), status_of(queued)} == {"running", "queued"}
-    Tenant.objects.update(paused_at=None)
+    factories.switches_lifted()
     sweeper.tick()
     for execution in Execution.objects.all():
         assert execution.pause_wait_s >= 50_000
@@ -244,10 +245,10 @@ def test_the_parts_of_an_executions_life_add_up_to_all_of_it(world: World) -> No
         step, Outcome(status=OutcomeStatus.WAITING, waits_for=(ELSEWHERE,)), worker="w", delay_s=0
     )
     time_passes(30)
-    Tenant.objects.update(paused_at=timezone.now())
+    factories.a_switch(world.acme)
     sweeper.tick()
     time_passes(100)
-    Tenant.objects.update(paused_at=None)
+    factories.switches_lifted()
     sweeper.tick()
     time_passes(5)
     control.cancel_for_timeout(run.execution_id)

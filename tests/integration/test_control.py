@@ -12,6 +12,7 @@ from executions.submission import Submitted, submit
 from safety import leases
 from safety.choices import Role
 from safety.models import Lease, Membership
+from tests import factories
 from tests.world import (
     World,
     events_of,
@@ -197,9 +198,8 @@ def test_only_a_tenant_admin_releases_a_lease_and_only_one_under_review(world: W
     assert not Lease.objects.exists()
 
 
-def test_while_a_tenant_is_paused_nothing_of_it_starts(world: World) -> None:
+def test_while_a_tenant_is_held_nothing_of_it_starts(world: World) -> None:
     submitted = world.submit(wait_step())
-    world.acme.paused_at = Now()
-    world.acme.save()
+    factories.a_switch(world.acme)
     assert lifecycle.claim_from("fast", worker="w", ttl_s=30) is None
     assert StepRun.objects.get(execution=submitted.execution_id).status == "ready"

@@ -10,6 +10,7 @@ import requests
 
 from executions.models import Execution
 from executions.web import one_time
+from safety.models import Switch
 from tests.commands import manage
 from tests.leaks.canaries import Canaries
 from tests.leaks.searching import Place
@@ -113,7 +114,17 @@ def mistakes(stage: Stage, olga: Visitor, folder: Path) -> list[Place]:
         said.append(Place("commands", f"submit {name}", (ended.out + ended.err).encode()))
         assert (answer.status_code, ended.code) == (400, 2), (name, answer.status_code, ended)
         canaries.prove(name, "page and command refused the plan")
+    _switch(stage, olga)
     return said
+
+
+def _switch(stage: Stage, olga: Visitor) -> None:
+    """Something that nobody here uses is switched off, for a careless reason."""
+    reason = f"since token={stage.canaries['switch_reason']} is out"
+    where = {"tenant": stage.world.acme.pk, "environment": "staging", "connector": "wait"}
+    assert olga.post("/switches/turn/", mode="hold", hours="1", reason=reason, **where).ok
+    assert Switch.objects.filter(connector="wait").exists()
+    stage.canaries.prove("switch_reason", "the page took the reason")
 
 
 def by_key(stage: Stage, folder: Path) -> list[Place]:

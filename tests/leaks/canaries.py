@@ -72,6 +72,7 @@ SENT = {
 TYPED = {
     "approval_comment": "comment of an approval, as `token=…`",
     "cancel_reason": "reason of a cancel, as `password=…`",
+    "switch_reason": "reason of a switch, as `token=…`",
     "idempotency_key": "idempotency key of a submission",
     "literal": "written into a plan",
     "literal_address": "written into a plan's URL",
@@ -89,6 +90,7 @@ SYSTEM = {
 }
 MODEST = {
     "file_name",
+    "switch_reason",
     "cancel_reason",
     "approval_comment",
     "idempotency_key",

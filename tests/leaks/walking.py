@@ -10,11 +10,12 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from executions.models import Asset, Execution, StepRun
+from safety.models import Switch
 from tests.leaks.acts import Visitor
 
 MOST_OBJECTS = 3  # of one table in the admin, each with four pages; the tables are searched as a whole, too
 # What a part of an address is the key of.
-TABLES = {"execution_id": Execution, "step_run_id": StepRun, "asset_id": Asset}
+TABLES = {"execution_id": Execution, "step_run_id": StepRun, "asset_id": Asset, "switch_id": Switch}
 NOT_THERE = ("/no/such/page", "/admin/no/such/page")
 
 
