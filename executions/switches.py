@@ -53,9 +53,8 @@ def objection(frozen: FrozenPlan, tenant: Tenant) -> SwitchedOff | None:
     if not met:
         return None
     first = met[0]
-    who = f"by {first.turned_by}" if first.tenant_id else "for the whole platform"
     return SwitchedOff(
-        f"Runs are switched off ({first.scope}: {first.get_mode_display()}) {who}: {first.reason}",
+        f"Runs are switched off ({first.scope}: {first.get_mode_display()}) by {first.told_by}: {first.reason}",
         hint=f"Until {first.ends_at:%Y-%m-%d %H:%M} UTC, or until somebody lifts it on the page of switches.",
     )
 

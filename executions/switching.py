@@ -14,6 +14,7 @@ from executions.states import ActorKind
 from executions.switches import visible
 from safety.masking.typed import mask_typed
 from safety.models import Connector, Switch, SwitchMode, Tenant
+from safety.models.switch import PLATFORM
 from safety.sql import Row, fetch, fetch_one
 from safety.visibility import tenants_visible_to
 
@@ -157,6 +158,8 @@ def _end(switch: Switch, by: By, reason: str) -> bool:
 
 def _record(type_: str, switch: Switch, by: By, data: dict[str, str]) -> None:
     """In the history of every tenant that the switch reaches."""
+    if switch.tenant_id is None and by.kind is ActorKind.USER:
+        by = By(ActorKind.USER, PLATFORM)
     told = data | {"scope": switch.scope, "reason": switch.reason}
     for row in fetch(_TENANTS, {"tenant": switch.tenant_id}):
         lifecycle.record(type_, tenant_id=row["id"], execution_id=None, by=by, data=told)
@@ -166,7 +169,7 @@ def _stopped(row: Row) -> int:
     switch = Switch.objects.select_related("tenant").get(pk=row["switch"])
     reason = f"switched off ({switch.scope}): {switch.reason}"
     try:
-        control.cancel_for_switch(row["id"], by=By(ActorKind.USER, switch.turned_by), reason=reason)
+        control.cancel_for_switch(row["id"], by=By(ActorKind.USER, switch.told_by), reason=reason)
     except Conflict:  # it ended by itself in between
         return 0
     return 1

@@ -19,10 +19,20 @@ from safety.visibility import tenants_visible_to
 class SwitchAdmin(HistoryAdmin):
     """Turned on the page of switches or with `manage.py switch off`."""
 
-    list_display = ("scope", "mode", "reason", "turned_by", "turned_at", "ends_at", "lifted_at", "lifted_by")
+    list_display = (
+        "scope",
+        "mode",
+        "reason",
+        "told_by",
+        "turned_at",
+        "ends_at",
+        "lifted_at",
+        "told_lifted_by",
+    )
     list_filter = (TenantFilter, "mode")
     list_select_related = ("tenant",)
-    search_fields = ("reason", "turned_by")
+    search_fields = ("reason",)
+    exclude = ("turned_by", "lifted_by")
     ordering = ("-turned_at", "-pk")
     actions = ("lift",)
 

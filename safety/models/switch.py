@@ -9,6 +9,8 @@ from django.db.models.functions import Now
 from safety.choices import ActionClass, Environment
 from safety.models.tenant import Tenant
 
+PLATFORM = "the platform's operators"
+
 
 class SwitchMode(models.TextChoices):
     """From mild to hard; each does what stands before it, too."""
@@ -78,6 +80,16 @@ class Switch(models.Model):
         """Where it holds, as words."""
         parts = [self.tenant.name if self.tenant else "", self.environment, self.connector]
         return ", ".join(part for part in parts if part) or "the whole platform"
+
+    @property
+    def told_by(self) -> str:
+        """Who turned it, for those whom it holds up: people of the platform are known to nobody's tenant."""
+        return self.turned_by if self.tenant_id else PLATFORM
+
+    @property
+    def told_lifted_by(self) -> str:
+        """The same for who lifted it."""
+        return self.lifted_by if self.tenant_id or not self.lifted_by else PLATFORM
 
     @property
     def touches(self) -> list[str]:

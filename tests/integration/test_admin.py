@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from executions.models import Asset, Execution, Worker
 from safety.administration import REACHABLE_ROWS, BoundedPaginator
@@ -56,6 +57,7 @@ def a_bit_of_everything(number: int = 0) -> Execution:
     factories.a_place_in_line(execution, asset)
     factories.a_reservation(asset, user)
     factories.a_resource(f"pool-{number}")
+    factories.a_switch(execution.tenant, lifted_at=timezone.now())
     MaskingRule.objects.create(tenant=execution.tenant, kind="badge", pattern=r"badge: (\S+)")
     Worker.objects.create(name=f"host:{number}:1", version="1")
     AccessDecision.objects.create(

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from executions.models import Event
 from safety.models import Membership, Switch
 from tests import factories
 from tests.commands import manage
@@ -64,6 +65,12 @@ def test_a_superuser_switches_everything_off_and_every_tenant_sees_why(world: Wo
     page = signed_in(world.nina).get(PAGE).content.decode()
     assert "the whole platform" in page
     assert "not by you" in page
+    assert "root" not in page
+    assert set(Event.objects.values_list("tenant__slug", "actor")) == {
+        ("acme", "the platform's operators"),
+        ("other", "the platform's operators"),
+    }
+    assert "root" not in staff(world.nina).get(f"{ADMIN}{Switch.objects.get().pk}/change/").content.decode()
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ class Command(OpsCommand):
             until = f"{switch.ends_at:%Y-%m-%d %H:%M} UTC"
             self.stdout.write(
                 f"{switch.pk:>4}  {switch.get_mode_display()}: {one_line(switch.scope, 80)}, until {until}\n"
-                f"      {one_line(switch.turned_by, 40)}: {one_line(switch.reason, 200)}"
+                f"      {one_line(switch.told_by, 40)}: {one_line(switch.reason, 200)}"
             )
 
 
@@ -108,7 +108,7 @@ def _as_data(switch: Switch) -> dict[str, Any]:
         "environment": switch.environment or None,
         "connector": switch.connector or None,
         "reason": switch.reason,
-        "turned_by": switch.turned_by,
+        "turned_by": switch.told_by,
         "turned_at": switch.turned_at.isoformat(),
         "ends_at": switch.ends_at.isoformat(),
     }
