@@ -11,7 +11,7 @@ urlpatterns = [
     path("sign-in/", session.sign_in, name="login"),
     path("sign-in/once/<str:token>/", session.once, name="once"),
     path("sign-out/", LogoutView.as_view(), name="logout"),
-    path("admin/login/", session.admin_sign_in),
+    path("admin/login/", session.admin_sign_in, name="admin_sign_in"),
     path("admin/", admin.site.urls),
 ]
 

@@ -72,7 +72,7 @@ def test_a_known_value_is_masked_in_every_encoding(form: str) -> None:
 
 
 @given(
-    value=st.text(min_size=6, max_size=40).filter(lambda text: len(text.strip()) >= 6),
+    value=st.text(min_size=6, max_size=40).filter(lambda text: len(text.strip()) >= 6 and MASK not in text),
     form=st.sampled_from(sorted(ENCODINGS)),
 )
 @settings(max_examples=300, deadline=None)
