@@ -24,15 +24,15 @@ class TenantRecordQuerySet(models.QuerySet[Any]):
 
 
 class Event(models.Model):
-    """One change of state, or one thing worth knowing; never edited."""
+    """One change of state, or one thing worth knowing; the database refuses to change or remove it."""
 
     # Written in the statement that changes what they point at; a check per key would be paid for every event.
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
     execution = models.ForeignKey(
-        Execution, models.CASCADE, null=True, related_name="events", db_index=False, db_constraint=False
+        Execution, models.PROTECT, null=True, related_name="events", db_index=False, db_constraint=False
     )
     step_run = models.ForeignKey(
-        StepRun, models.CASCADE, null=True, related_name="+", db_index=False, db_constraint=False
+        StepRun, models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
     )
     type = models.CharField(max_length=40)
     from_status = models.CharField(max_length=20, blank=True, db_default="")

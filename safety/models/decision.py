@@ -5,7 +5,10 @@ from django.db.models.functions import Now
 
 
 class AccessDecision(models.Model):
-    """One answer, kept for good: who asked to do what where, allowed or not, and why."""
+    """One answer, kept for good: who asked to do what where, allowed or not, and why.
+
+    The database refuses to change or remove it.
+    """
 
     tenant_id = models.BigIntegerField()
     actor_id = models.BigIntegerField(null=True)

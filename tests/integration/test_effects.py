@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.models.functions import Now
 from django.test import Client
 
 from executions import gates, lifecycle, sweeper
@@ -134,7 +135,7 @@ def test_an_intent_that_is_committed_while_the_reaper_decides_is_seen_by_it(worl
         sweeper.tick()
         run = StepRun.objects.get(pk=step.step_run_id)
         assert run.status == ("interrupted" if began else "ready")
-        StepRun.objects.filter(status="ready").delete()
+        StepRun.objects.filter(status="ready").update(status="skipped", finished_at=Now())
 
 
 def soon() -> object:
