@@ -7,7 +7,9 @@ from typing import Any
 from executions.plans.document import read_document
 from executions.plans.errors import PlanInvalid, PlanProblem, safe_place
 from safety.masking.typed import mask_typed
+from safety.secrets.literals import HIDDEN
 from safety.secrets.values import children
+from safety.secrets.written import kind_in
 
 LITERAL = "secret.literal"
 UNREADABLE = "plan."  # problems of a text that is no plan at all, and so has no places
@@ -32,7 +34,17 @@ def without_secrets(raw: str, problems: Collection[PlanProblem]) -> str:
 def _without(value: Any, place: str, places: Collection[str], depth: int) -> Any:
     if depth > _DEEPEST or (place and safe_place(place) in places):
         return REMOVED
-    parts = [_without(part, inner, places, depth + 1) for inner, part in children(value, place)]
     if isinstance(value, Mapping):
-        return dict(zip(value, parts, strict=True))
-    return parts if isinstance(value, list) else value
+        return {
+            REMOVED if kind_in(key) else key: _without(part, _inner(place, key), places, depth + 1)
+            for key, part in value.items()
+        }
+    if isinstance(value, list):
+        return [_without(part, inner, places, depth + 1) for inner, part in children(value, place)]
+    return value
+
+
+def _inner(place: str, key: str) -> str:
+    """The place of a key's value, as `likely_secrets` tells it."""
+    shown = HIDDEN if kind_in(key) else key
+    return f"{place}.{shown}" if place else shown

@@ -22,13 +22,12 @@ class Pattern:
     """One kind of secret. The first group that took part is masked; without groups, the whole match.
 
     regex: RE2 syntax on bytes, within one line, case-sensitive unless it says otherwise; accept: a last
-    look at the masked bytes; literal: whether finding one in a plan is reason to refuse the plan.
+    look at the masked bytes.
     """
 
     kind: str
     regex: str
     accept: Callable[[bytes], bool] = bool
-    literal: bool = False
 
 
 _KEY_END = r"""\\*["']?"""
@@ -83,45 +82,40 @@ TABLE: tuple[Pattern, ...] = (
     ),
     Pattern(kind="token", regex=r"(?i:\bbearer[ \t]+)([A-Za-z0-9._~+/-]{8,}=*)", accept=bearer),
     # JSON Web Token, RFC 7519: two base64url objects ("{" is eyJ) and a signature
-    Pattern(kind="jwt", regex=r"\beyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]*", literal=True),
+    Pattern(kind="jwt", regex=r"\beyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]*"),
     # AWS IAM unique id prefixes (docs: "IAM identifiers"), and the secret next to one in credential files
     Pattern(
         kind="aws_secret_key",
         regex=r"""\b(?:AKIA|ASIA)[A-Z0-9]{16}[,:; \t"']{1,4}[A-Za-z0-9/+]{40}\b""",
-        literal=True,
     ),
     Pattern(
         kind="aws_access_key",
         regex=r"\b(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA|AGPA|AIPA|ANPA|ANVA)[A-Z0-9]{16}\b",
-        literal=True,
     ),
     # GitHub: ghp_, gho_, ghu_, ghs_, ghr_ and fine-grained tokens (GitHub docs, "token formats")
-    Pattern(kind="github_token", regex=r"\b(?:gh[pousr]_\w{36,}|github_pat_\w{22,})", literal=True),
+    Pattern(kind="github_token", regex=r"\b(?:gh[pousr]_\w{36,}|github_pat_\w{22,})"),
     # GitLab token prefixes (GitLab docs, "token overview")
     Pattern(
         kind="gitlab_token",
         regex=r"\bgl(?:pat|ptt|rt|rtr|dt|ft|soat|cbt|agent|oas|imt|ffct)-[\w.-]{20,}",
-        literal=True,
     ),
     # Slack bot, user, app and refresh tokens, and incoming webhook addresses
-    Pattern(kind="slack_token", regex=r"\bxox[abeoprs][.-][\w.-]{10,}|\bxapp-\d-[\w-]{10,}", literal=True),
-    Pattern(kind="slack_token", regex=r"hooks\.slack\.com/(?:services|workflows)/([\w/]{20,})", literal=True),
+    Pattern(kind="slack_token", regex=r"\bxox[abeoprs][.-][\w.-]{10,}|\bxapp-\d-[\w-]{10,}"),
+    Pattern(kind="slack_token", regex=r"hooks\.slack\.com/(?:services|workflows)/([\w/]{20,})"),
     # Stripe secret and restricted keys, webhook signing secrets
-    Pattern(kind="stripe_key", regex=r"\b[sr]k_(?:live|test)_\w{10,}|\bwhsec_[\w+/]{20,}", literal=True),
+    Pattern(kind="stripe_key", regex=r"\b[sr]k_(?:live|test)_\w{10,}|\bwhsec_[\w+/]{20,}"),
     # Google API key, OAuth access token, client secret, refresh token
     Pattern(
         kind="google_key",
         regex=r"\bAIza[\w-]{35}|\bya29\.[\w-]{20,}|\bGOCSPX-[\w-]{20,}|\b1//0[\w-]{30,}",
-        literal=True,
     ),
-    Pattern(kind="token", regex=r"\bhv[bsr]\.[\w-]{20,}", literal=True),
+    Pattern(kind="token", regex=r"\bhv[bsr]\.[\w-]{20,}"),
     # OpenBao's older tokens, npm, PyPI, Hugging Face, DigitalOcean, SendGrid, and "sk-" keys of AI services
     Pattern(
         kind="token",
         regex=r"\bs\.[A-Za-z0-9]{24}\b|\bnpm_\w{36}|\bpypi-AgE[\w-]{50,}|\bhf_\w{30,}"
         r"|\bdo[opr]_v1_[0-9a-f]{64}|\bSG\.[\w-]{16,}\.[\w-]{16,}|\bsk-[\w-]{32,}",
         accept=has_digit,
-        literal=True,
     ),
     # crypt(5) hashes: passwords that only have to be guessed
     Pattern(
@@ -132,7 +126,6 @@ TABLE: tuple[Pattern, ...] = (
     Pattern(
         kind="private_key",
         regex=r"LS0tLS1CRUdJTi(?:BQUklW|BSU0Eg|BFQyBQ|BPUEVO|BFTkNS|BEU0Eg|BQR1Ag)[A-Za-z0-9+/=_-]+",
-        literal=True,
     ),
     # OpenSSH public key blob, RFC 4253 section 6.6: base64 of a length-prefixed algorithm name
     Pattern(
@@ -145,7 +138,6 @@ TABLE: tuple[Pattern, ...] = (
         kind="database_password",
         regex=r"""[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@"'<>]*:([^\s/"'<>]+)@""",
         accept=given,
-        literal=True,
     ),
     # curl --user, wget, mysql: user:password on a command line (numbers are uid:gid)
     Pattern(

@@ -39,10 +39,13 @@ def path_free(value: bytes) -> bool:
 
 def chosen(value: bytes) -> bool:
     """Whether `value` looks like a key rather than like a word of a sentence."""
-    if not given(value) or len(value) < 6:
-        return False
+    return given(value) and len(value) >= 6 and not is_word(value)
+
+
+def is_word(value: bytes) -> bool:
+    """Whether `value` is a word or some of them, joined, and of no great length."""
     word = value.rstrip(b".,;:)]}!")
-    return _WORD.fullmatch(word) is None or len(word) >= 20
+    return _WORD.fullmatch(word) is not None and len(word) < 20
 
 
 def bearer(value: bytes) -> bool:
