@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
+from django.db.models import NOT_PROVIDED, Model, Q, QuerySet
 from django.http import HttpRequest
 
 from safety.granting import administers_everywhere
@@ -80,6 +80,14 @@ class TenantScopedAdmin(_ModelAdmin):
         if len(tenants) == 1:  # an index delivers the rows of one tenant in their order
             return rows.filter(**{self.tenant_path: tenants[0]})
         return rows.filter(**{f"{self.tenant_path}__in": tenants_visible_to(request.user)})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """For a row that is being added without what the database will fill in."""
+        names = tuple(super().get_readonly_fields(request, obj))
+        if obj is not None:
+            return names
+        later = {field.name for field in self.opts.fields if field.db_default is not NOT_PROVIDED}
+        return tuple(name for name in names if name not in later)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

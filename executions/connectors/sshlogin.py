@@ -12,10 +12,12 @@ from django.conf import settings
 from executions.connectors.arguments import revealed
 from executions.connectors.base import Target
 from executions.jobdir import CannotConnect
+from safety.secrets.credentials import REMEDY
 
 KEEPALIVE_S, KEEPALIVE_MISSES = 5, 3
 _SHA1 = "ssh-rsa"
 _KEY_TYPES = ("ssh-", "ecdsa-", "sk-")
+_NEVER_PLAIN = ("private_key", "passphrase", "password")
 _DIGEST_KEY = os.urandom(32)
 
 
@@ -29,7 +31,7 @@ class SignIn:
 
     @classmethod
     def of(cls, target: Target) -> "SignIn":
-        """Raises CannotConnect when the target carries no host keys or no credentials."""
+        """Raises CannotConnect when the target carries no host keys, no credentials, or plain values."""
         if not target.host_keys.strip():
             raise _host_key_problem(
                 f"{target.name} has no host keys, so nobody can tell whether it is the right machine: run "
@@ -147,7 +149,11 @@ def location(target: Target) -> tuple[str, ...]:
 
 def _secret(target: Target, name: str) -> str:
     value = target.credentials.get(name)
-    return "" if value is None else revealed(value, f"credentials.{name}")
+    if not value:
+        return ""
+    if isinstance(value, str) and name in _NEVER_PLAIN:
+        raise _auth_problem(f"{target.name}: its credentials hold `{name}` as a value: {REMEDY}")
+    return revealed(value, f"credentials.{name}")
 
 
 def _with_certificate(key: asyncssh.SSHKey, target: Target) -> Any:

@@ -5,11 +5,13 @@ from typing import Self
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 
 from safety.choices import Environment
 from safety.models import Tenant
+from safety.secrets.credentials import credentials_problem
 from safety.visibility import tenants_visible_to
 
 
@@ -59,3 +61,8 @@ class Asset(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Raises ValidationError for credentials that are values."""
+        if problem := credentials_problem(self.credentials or {}):
+            raise ValidationError({"credentials": problem})

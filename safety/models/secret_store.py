@@ -82,6 +82,8 @@ class SecretStore(models.Model):
 
     def clean(self) -> None:
         """Raises ValidationError for what no worker could use, field by field."""
+        if self.kind not in self.Kind.values:
+            return  # said at its field; what the others may hold depends on it
         found = {}
         if self.name in BUILT_IN:
             found["name"] = "This store is configured by the workers' environment."

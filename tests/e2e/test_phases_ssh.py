@@ -10,6 +10,7 @@ from django.conf import settings
 
 from executions.connectors.base import Ended, NotStarted, OutcomeUnknown, Target, Work
 from executions.connectors.registry import connector_for
+from safety.secrets.values import SecretValue
 from tests.jobs import Kept, kill_marked, marked, some_work, wait_until
 from tests.services.hostile import Relay, Talk, drips, full, peer, reluctant_ssh, says, silent
 from tests.services.openssh import Sshd
@@ -27,7 +28,7 @@ def target(port: int, **more: Any) -> Target:
         "port": port,
         "username": "deploy",
         "host_keys": SOME_KEY,
-        "credentials": {"password": "x"},
+        "credentials": {"password": SecretValue("x")},
     }
     return Target(**values | more)
 
@@ -35,7 +36,10 @@ def target(port: int, **more: Any) -> Target:
 def target_behind(sshd: Sshd, port: int) -> Target:
     host_keys = sshd.known_hosts.split(maxsplit=1)[1]
     return target(
-        port, username=sshd.username, host_keys=host_keys, credentials={"private_key": sshd.private_key}
+        port,
+        username=sshd.username,
+        host_keys=host_keys,
+        credentials={"private_key": SecretValue(sshd.private_key)},
     )
 
 

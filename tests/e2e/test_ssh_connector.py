@@ -106,10 +106,19 @@ def test_a_password_signs_in_and_a_wrong_one_is_refused(sshd: Sshd) -> None:
     assert "wrong-password" not in str(refusal)
 
 
-@pytest.mark.parametrize("credentials", [{}, {"private_key": "no key"}])
-def test_credentials_that_cannot_work_are_told_apart(credentials: dict[str, str], sshd: Sshd) -> None:
+@pytest.mark.parametrize("credentials", [{}, {"private_key": SecretValue("no key")}])
+def test_credentials_that_cannot_work_are_told_apart(credentials: dict[str, Any], sshd: Sshd) -> None:
     refusal = refusal_of(some_work({"argv": ["true"]}, target=target(sshd, credentials=credentials)))
     assert (refusal.category, refusal.transient) == ("auth", False)
+
+
+@pytest.mark.parametrize("name", ["private_key", "password"])
+def test_credentials_that_were_written_out_are_not_used(name: str, sshd: Sshd) -> None:
+    plain = target(sshd, credentials={name: sshd.private_key})
+    refusal = refusal_of(some_work({"argv": ["true"]}, target=plain))
+    assert (refusal.category, refusal.transient) == ("auth", False)
+    assert f"hold `{name}` as a value: put the value into a secret store" in str(refusal)
+    assert sshd.private_key not in str(refusal)
 
 
 def test_an_asset_without_host_keys_is_refused_with_what_to_do(sshd: Sshd) -> None:
