@@ -70,3 +70,15 @@ class SwitchedOff(Conflict):
     """Somebody switched such runs off. A retry makes sense when that has ended."""
 
     code = "switch.off"
+
+
+class LimitReached(Refused):
+    """More than a limit allows. A retry makes sense with less, later, or when somebody has raised the limit."""
+
+    code = "limit.reached"
+
+
+class TooFast(LimitReached):
+    """More within a minute than a limit allows. A retry makes sense in a minute."""
+
+    code = "limit.rate"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from executions import dispatch, idempotency, immediate_slots, overriding, switches
+from executions import dispatch, idempotency, immediate_slots, limits, overriding, switches
 from executions.errors import Conflict, KeyMismatch, NotAllowed, RanBefore, Refusal, SwitchedOff
 from executions.inventory import frozen_for
 from executions.models import Execution
@@ -118,33 +118,31 @@ def submit_frozen(
     retry_of: UUID | None = None,
     override: Mapping[str, Any] | None = None,
 ) -> Submitted:
-    """Store a frozen plan under its idempotency key. Raises like `submit`, and SwitchedOff."""
+    """Store a frozen plan under its idempotency key. Raises like `submit`, SwitchedOff, LimitReached."""
     question = rbac.Question(
         tenant_id=tenant.pk,
         actor_id=user.pk,
         wants=rbac.to_run(frozen.touches),
     )
     _require(question, tenant)
+    limits.require(frozen, user=user, tenant=tenant)
     runs_here = frozen.mode == Mode.IMMEDIATE and immediate_slots.has_room()
-    return _stored(
-        NewExecution(
-            id=uuid4(),
-            frozen=frozen,
-            tenant_id=tenant.pk,
-            user_id=user.pk,
-            user_name=user.get_username(),
-            policy=policy_for(frozen.sla, frozen.action_class, tenant.pk),
-            idempotency_key=key,
-            mode=Mode.IMMEDIATE if runs_here else Mode.BACKGROUND,
-            retry_of=retry_of,
-            confirmed=confirmed and frozen.approval_level == 1,
-            again=again,
-            override=override,
-        ),
-        question,
-        user,
-        switches.objection(frozen, tenant),
+    new = NewExecution(
+        id=uuid4(),
+        frozen=frozen,
+        tenant_id=tenant.pk,
+        user_id=user.pk,
+        user_name=user.get_username(),
+        policy=policy_for(frozen.sla, frozen.action_class, tenant.pk),
+        idempotency_key=key,
+        mode=Mode.IMMEDIATE if runs_here else Mode.BACKGROUND,
+        retry_of=retry_of,
+        confirmed=confirmed and frozen.approval_level == 1,
+        again=again,
+        override=override,
     )
+    with limits.counted(user, tenant):
+        return _stored(new, question, user, switches.objection(frozen, tenant))
 
 
 def _stored(new: NewExecution, question: rbac.Question, user: Any, off: SwitchedOff | None) -> Submitted:

@@ -4,10 +4,13 @@ from dataclasses import dataclass, fields
 from typing import Any, LiteralString
 from uuid import UUID
 
+from django.db import transaction
+
 from executions.lifecycle.held import HELD
+from safety import limits
 from safety.leases import Want
 from safety.models import LeaseMode
-from safety.sql import fetch_one
+from safety.sql import Row, fetch, fetch_one
 
 _READY: LiteralString = (
     """
@@ -194,7 +197,14 @@ def claim_of(execution_id: UUID, *, worker: str, ttl_s: float) -> ClaimedStep | 
 
 
 def _claimed(statement: LiteralString, parameters: dict[str, Any]) -> ClaimedStep | None:
-    row = fetch_one(statement, parameters)
+    row = _one_at_a_time(statement, parameters) if limits.count_runs() else fetch_one(statement, parameters)
     if row is None:
         return None
     return ClaimedStep(**{name: value for name, value in row.items() if name in _FIELDS})
+
+
+def _one_at_a_time(statement: LiteralString, parameters: dict[str, Any]) -> Row | None:
+    """While the runs at work are counted, nobody counts what another is about to begin."""
+    with transaction.atomic():
+        fetch(limits.LOCK)
+        return fetch_one(statement, parameters)

@@ -1,4 +1,4 @@
-"""Turn an execution's clock where no change of its state does: busy assets, switches, lost workers."""
+"""Turn an execution's clock where no change of its state does: busy assets, switches, limits, lost workers."""
 
 from typing import LiteralString
 from uuid import UUID
@@ -24,13 +24,14 @@ WITH idle AS (
 UPDATE opsc_execution e SET clock = 'leases' FROM idle WHERE e.id = idle.id RETURNING e.id
 """
 
-# Held back by a switch: nothing of it runs, and all that could begin is held.
+# Held back by a switch or a limit: nothing of it runs, and all that could begin is held.
 _ALL_HELD: LiteralString = (
     """
 NOT EXISTS (SELECT FROM opsc_step_run r WHERE r.execution_id = e.id
             AND (r.status = 'running' OR (r.status IN ('ready', 'retrying') AND NOT """  # noqa: S608  constants only
     + HELD
-    + "))) AND EXISTS (SELECT FROM opsc_standing_switch)"
+    + """)))
+AND (EXISTS (SELECT FROM opsc_standing_switch) OR EXISTS (SELECT FROM opsc_limit WHERE kind = 'running'))"""
 )
 
 _PAUSED: LiteralString = (

@@ -1,10 +1,12 @@
-"""What a standing switch keeps from beginning: one condition for the claim, the sweeper and the clock."""
+"""What keeps a step run from beginning, a switch or a limit: one condition for the claim, the sweeper and the clock."""
 
 from typing import LiteralString
 
-# Of a step run `r` and its execution `e`. While no switch stands the first half is all that is looked at, once a
-# statement. A switch without an environment or connector holds for all; one for a connector holds what that one does.
-HELD: LiteralString = """
+# Each of these looks at nothing more than once a statement while no switch stands and no such limit is set.
+# A switch or limit without an environment or connector is about all of them.
+
+# Of a step run `r` and its execution `e`.
+_SWITCHED_OFF: LiteralString = """
 ((SELECT EXISTS (SELECT FROM opsc_standing_switch)) AND EXISTS (
     SELECT FROM opsc_standing_switch w
     JOIN opsc_step switched ON switched.id = r.step_id LEFT JOIN opsc_asset there ON there.id = r.asset_id
@@ -15,12 +17,24 @@ HELD: LiteralString = """
                                                   ELSE switched.kind END)))
 """
 
-# Of an execution `e` and a switch `w` for its tenant: whether it reaches what the execution still has to do.
+# Of an execution `e` and a switch or limit `w` for its tenant: whether it reaches what is still to be done.
 REACHED: LiteralString = """
 EXISTS (
-    SELECT FROM opsc_step_run r JOIN opsc_step s ON s.id = r.step_id LEFT JOIN opsc_asset a ON a.id = r.asset_id
-    WHERE r.execution_id = e.id AND r.finished_at IS NULL
+    SELECT FROM opsc_step_run x JOIN opsc_step s ON s.id = x.step_id LEFT JOIN opsc_asset a ON a.id = x.asset_id
+    WHERE x.execution_id = e.id AND x.finished_at IS NULL
       AND (w.environment = '' OR w.environment = coalesce(a.environment, e.environment))
       AND (w.connector = '' OR w.connector = CASE WHEN s.kind IN ('command', 'script') THEN a.connection
                                                   ELSE s.kind END))
 """
+
+# Of an execution `e`: it would be one run too many at work.
+ONE_TOO_MANY: LiteralString = (
+    """
+(e.status <> 'running' AND (SELECT EXISTS (SELECT FROM opsc_limit WHERE kind = 'running')) AND EXISTS (
+    SELECT FROM opsc_limit w WHERE w.id = ANY(ARRAY(SELECT id FROM opsc_reached_limit))
+      AND (w.tenant_id IS NULL OR w.tenant_id = e.tenant_id) AND """  # noqa: S608  constants only
+    + REACHED
+    + "))"
+)
+
+HELD: LiteralString = "(" + _SWITCHED_OFF + " OR " + ONE_TOO_MANY + ")"

@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from executions.budget import budget_of
+from executions.limits import reached
 from executions.models import Approval, Event, Execution
 from executions.standing import Standing, standings
 from executions.switches import holding
@@ -152,6 +153,7 @@ def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, 
         "leases": _leases(found),
         "waits": _waits(found),
         "switches": holding(found),
+        "limits": reached(found),
         "decisions": decisions_of(found, request.user),
         "actions": actions,
     }

@@ -8,15 +8,15 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from executions.errors import Conflict, KeyMismatch, NotAllowed, NotFound, Refused
+from executions.errors import Conflict, KeyMismatch, LimitReached, NotAllowed, NotFound, Refused, TooFast
 
 P = ParamSpec("P")
-_STATUS: dict[type[Refused], int] = {KeyMismatch: 422, Conflict: 409}
+_STATUS: dict[type[Refused], int] = {KeyMismatch: 422, TooFast: 429, LimitReached: 422, Conflict: 409}
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 
 
 def shows_refusals(view: View[P]) -> View[P]:
-    """Answer NotFound with 404, NotAllowed with 403, and other refusals with a page and 409, 422 or 400."""
+    """Answer NotFound with 404, NotAllowed with 403, and other refusals with a page and 409, 422, 429 or 400."""
 
     @wraps(view)
     def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from safety.admin import (  # noqa: F401  (each registers its table)
     access_decision,
+    limit,
     line_place,
     lockable,
     masking_rule,

@@ -2,6 +2,7 @@
 
 from safety.models.decision import AccessDecision
 from safety.models.lease import Lease, LeaseMode, LinePlace, Lockable
+from safety.models.limit import Limit, LimitKind
 from safety.models.masking_rule import MaskingRule
 from safety.models.membership import Membership
 from safety.models.policy import TimeoutPolicy
@@ -16,6 +17,8 @@ __all__ = [
     "Connector",
     "Lease",
     "LeaseMode",
+    "Limit",
+    "LimitKind",
     "LinePlace",
     "Lockable",
     "MaskingRule",

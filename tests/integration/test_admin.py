@@ -17,6 +17,7 @@ from safety.administration import REACHABLE_ROWS, BoundedPaginator
 from safety.models import (
     AccessDecision,
     Lease,
+    Limit,
     Lockable,
     MaskingRule,
     Membership,
@@ -57,6 +58,7 @@ def a_bit_of_everything(number: int = 0) -> Execution:
     factories.a_place_in_line(execution, asset)
     factories.a_reservation(asset, user)
     factories.a_resource(f"pool-{number}")
+    Limit.objects.create(tenant=execution.tenant, kind="running", most=1000 + number)
     factories.a_switch(execution.tenant, lifted_at=timezone.now())
     MaskingRule.objects.create(tenant=execution.tenant, kind="badge", pattern=r"badge: (\S+)")
     Worker.objects.create(name=f"host:{number}:1", version="1")
