@@ -58,7 +58,7 @@ def a_bit_of_everything(number: int = 0) -> Execution:
     factories.a_place_in_line(execution, asset)
     factories.a_reservation(asset, user)
     factories.a_resource(f"pool-{number}")
-    Limit.objects.create(tenant=execution.tenant, kind="running", most=1000 + number)
+    Limit.objects.get_or_create(tenant=execution.tenant, kind="running", defaults={"most": 1000})
     factories.a_switch(execution.tenant, lifted_at=timezone.now())
     MaskingRule.objects.create(tenant=execution.tenant, kind="badge", pattern=r"badge: (\S+)")
     Worker.objects.create(name=f"host:{number}:1", version="1")
