@@ -31,7 +31,7 @@ from tests import factories
 pytestmark = pytest.mark.usefixtures("live_db")
 
 OURS = [*apps.get_app_config("executions").get_models(), *apps.get_app_config("safety").get_models()]
-EDITABLE = {Tenant, Membership, Asset, TimeoutPolicy, Resource, MaskingRule, SecretStore}
+EDITABLE = {Limit, Tenant, Membership, Asset, TimeoutPolicy, Resource, MaskingRule, SecretStore}
 # Rows that belong to no tenant.
 SHARED = {Worker, TimeoutPolicy}
 
