@@ -20,6 +20,6 @@ WHERE l.kind = 'running' AND l.most <= (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("executions", "0011_lease_of_an_effect"), ("safety", "0012_limits")]
+    dependencies = [("executions", "0012_append_only"), ("safety", "0013_limits")]
 
     operations = [migrations.RunSQL(REACHED, "DROP VIEW opsc_reached_limit")]

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('safety', '0011_switches'),
+        ('safety', '0012_append_only'),
     ]
 
     operations = [
