@@ -74,7 +74,7 @@ class Limit(models.Model):
     def scope(self) -> str:
         """What it is narrowed to, as the end of a sentence."""
         said = {
-            "role": f" as {self.get_role_display()}",
+            "role": f" as {self.get_role_display().lower()}",
             "action_class": f" for {self.action_class} steps",
             "environment": f" in {self.environment}",
             "connector": f" by {self.connector}",
