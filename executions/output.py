@@ -7,7 +7,7 @@ from typing import LiteralString
 from django.conf import settings
 
 from executions.lifecycle import ClaimedStep
-from safety.masking import Masker, MaskingError, StreamMasker
+from safety.masking import Masker, MaskingError, NotInTime, StreamMasker
 from safety.sql import fetch
 
 logger = logging.getLogger(__name__)
@@ -73,8 +73,8 @@ class OutputStore:
             return
         try:
             text = self._streams[stream].feed(data)
-        except MaskingError:
-            self._withhold(stream)
+        except MaskingError as failure:
+            self._withhold(stream, failure)
             return
         self._store(stream, text)
 
@@ -85,8 +85,8 @@ class OutputStore:
                 return
             try:
                 text = stream.rest()
-            except MaskingError:
-                self._withhold(name)
+            except MaskingError as failure:
+                self._withhold(name, failure)
                 return
             self._store(name, text)
 
@@ -140,10 +140,11 @@ class OutputStore:
             },
         )
 
-    def _withhold(self, stream: str) -> None:
-        logger.error("masking failed; the output of step run %s is withheld", self._step.step_run_id)
+    def _withhold(self, stream: str, failure: MaskingError) -> None:
+        why = "not masked in time" if isinstance(failure, NotInTime) else "masking failed"
+        logger.error("the output of step run %s is withheld: %s", self._step.step_run_id, why)
         self._withheld = True
-        self._append(stream, "[output withheld: masking failed]\n")
+        self._append(stream, f"[output withheld: {why}]\n")
 
     def _load(self) -> None:
         rows = fetch(_SO_FAR, {"id": self._step.step_run_id, "attempt": self._step.attempt})

@@ -2,13 +2,10 @@
 
 import re
 
-# ECMA-48 sequences, device and title strings, and every control but tab and line feed; then the characters that
-# turn the direction of text or are not seen.
-_SEQUENCE = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]{0,4096}(?:\x07|\x1b\\|\x9c)?"
-    r"|\x1b[ -/]*[0-~]?"
-)
+from safety.masking.sequences import TEXT
+
+_SEQUENCE = re.compile(TEXT.any)
+# Every control but tab and line feed, and the characters that turn the direction of text or are not seen.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 

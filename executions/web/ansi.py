@@ -1,6 +1,6 @@
 """Shows terminal output as text: colours become classes, every other control becomes visible or goes.
 
-Sequences: ECMA-48, 5th edition; hyperlinks and titles (OSC) and device strings (DCS) have no effect here.
+Sequences: those of safety.masking.sequences; hyperlinks, titles and device strings have no effect here.
 """
 
 import re
@@ -11,21 +11,18 @@ from dataclasses import dataclass, replace
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
-LONGEST_SEQUENCE = 4096  # characters of one escape sequence that are skipped as a whole
+from safety.masking.sequences import LONGEST_STRING, TEXT
 
-# What a stream consists of: sequences, single controls, and everything else.
+LONGEST_SEQUENCE = LONGEST_STRING + 4  # characters, with what begins it
+
+# What a stream consists of: sequences, as masking looks through them, single controls, and everything else.
 _TOKENS = re.compile(
-    r"\x1b\[(?P<sgr>[0-9;:]*)m"
-    r"|(?P<csi>(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~])"
-    r"|(?P<string>(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]{0,4096}(?:\x07|\x1b\\|\x9c)?)"
-    r"|(?P<escape>\x1b[ -/]*[0-~])"
+    r"\x1b\[(?P<sgr>[0-9;:]{0,256})m"
+    rf"|(?P<sequence>{TEXT.any})"
     r"|(?P<control>[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\ufeff\ufff9-\ufffb\U000e0000-\U000e007f])"
 )
-_UNFINISHED = re.compile(
-    r"(?:\r|(?:\x1b\[|\x9b)[0-?]*[ -/]*|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]{0,4096}\x1b?"
-    r"|\x1b[ -/]*)\Z"
-)
+_UNFINISHED = re.compile(rf"(?:\r|{TEXT.string_open}\x1b?|{TEXT.unfinished})\Z")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Finds known values in bytes, in time linear in the length of both."""
 
-from bisect import bisect_right
+from bisect import bisect_left
 from functools import cached_property
 
 from ahocorasick_rs import BytesAhoCorasick
@@ -10,6 +10,9 @@ from safety.masking.spans import Span, merge
 # How many bytes go into one search: bounds the list of matches, not the result.
 BLOCK = 65536
 HEAD = 3
+NEAR = 16
+# How many times its longest value's length a set compares to tell where a value may have begun.
+MOST_COMPARED = 8
 
 
 class ExactValues:
@@ -46,15 +49,23 @@ class ExactValues:
         return joined
 
     def open_at(self, data: bytes) -> int:
-        """Where the earliest value begins that `data` may end in the middle of; its length when none does."""
+        """Where the earliest value begins that `data` may end in the middle of; its length when none does.
+
+        Compares at most MOST_COMPARED times the longest value's bytes; after that it takes the next possible
+        beginning for one, so that data that repeats beginnings of values is held back a little more.
+        """
         size = len(data)
-        heads, ordered = self._heads, self._ordered
+        heads, ordered, left = self._heads, self._ordered, MOST_COMPARED * self.longest
         for start in range(max(0, size - self.longest + 1), size):
             if data[start : start + HEAD] not in heads:
                 continue
-            rest = data[start:]
-            index = bisect_right(ordered, rest)
-            if index < len(ordered) and ordered[index].startswith(rest):
+            near = data[start : start + NEAR]
+            if not _begins_one(near, ordered):
+                continue
+            if left < 0:
+                return start
+            left -= size - start
+            if len(near) == size - start or _begins_one(data[start:], ordered):
                 return start
         return size
 
@@ -65,3 +76,8 @@ class ExactValues:
     @cached_property
     def _heads(self) -> frozenset[bytes]:
         return frozenset(form[:length] for form in self.forms for length in range(1, HEAD + 1))
+
+
+def _begins_one(rest: bytes, ordered: list[bytes]) -> bool:
+    index = bisect_left(ordered, rest)
+    return index < len(ordered) and ordered[index].startswith(rest)

@@ -2,19 +2,21 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from safety.masking.addresses import ADDRESSES
-from safety.masking.colours import ESCAPE, through_colours
+from safety.masking.colours import through_colours
 from safety.masking.encodings import COMFORTABLE, SHORTEST, forms_of
 from safety.masking.exact import ExactValues
 from safety.masking.keyblocks import key_blocks
 from safety.masking.patterns import TABLE
 from safety.masking.patternset import PatternSet
 from safety.masking.rules import Rule, RuleSet
-from safety.masking.spans import MASK, MaskingError, Span, fails_closed, merge, replace
+from safety.masking.sequences import may_hold_sequences
+from safety.masking.spans import MASK, MaskingError, NotInTime, Span, fails_closed, merge, replace
 from safety.secrets.values import SecretValue, is_reference
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ _SENSITIVE_KEY = re.compile(
 )
 # Above this many bytes a text is masked in blocks.
 LARGE = 262_144
+# How long masking may go on after the step's deadline, seconds; what is left then is withheld.
+OVERTIME_S = 5.0
 _NOTHING = ExactValues(frozenset())
 
 
@@ -42,7 +46,8 @@ class Masker:
 
     Values of 1 to 3 characters are masked only where they stand alone, as written (anywhere else they would
     hide ordinary text), those of 4 and 5 everywhere; both leave a sentence in `warnings`. `hits` counts what
-    was masked. Once wiped it refuses to mask.
+    was masked. Once wiped it refuses to mask. `deadline` (time.monotonic()) is that of the step: after it, streams are
+    masked for OVERTIME_S seconds of work at most.
     """
 
     def __init__(self, *, ip_addresses: bool = False, rules: RuleSet | None = None) -> None:
@@ -54,6 +59,8 @@ class Masker:
         self._forms: set[bytes] = set()
         self._values: ExactValues | None = _NOTHING
         self.is_wiped = False
+        self.deadline = float("inf")
+        self._overtime_s = 0.0
 
     def add(self, value: str | bytes, *, name: str = "") -> None:
         """Mask `value` from now on, in all its encodings and, if it has several lines, line by line."""
@@ -92,6 +99,15 @@ class Masker:
     def spans(self, data: bytes) -> list[Span]:
         """What has to be masked in `data`: sorted, disjoint."""
         return find_spans(data, (self.values,), self.added)
+
+    def spans_in_time(self, data: bytes) -> list[Span]:
+        """As `spans`, of a piece of a stream. Raises NotInTime when too much was worked after the deadline."""
+        if self._overtime_s > OVERTIME_S:
+            raise NotInTime("not masked in time")
+        began = time.monotonic()
+        spans = self.spans(data)
+        self._overtime_s += max(0.0, time.monotonic() - max(began, self.deadline))
+        return spans
 
     @fails_closed
     def raw(self, data: bytes) -> bytes:
@@ -169,7 +185,7 @@ class Masker:
 
 
 def find_spans(data: bytes, known: Sequence[ExactValues], added: Sequence[Finder]) -> list[Span]:
-    """Known values, key blocks, patterns and what is `added` in `data`, through colours: sorted, disjoint."""
+    """Known values, key blocks, patterns and what is `added`, through terminal sequences: sorted, disjoint."""
 
     def found_in(text: bytes) -> list[Span]:
         spans = [span for values in known for span in values.spans(text)]
@@ -180,7 +196,7 @@ def find_spans(data: bytes, known: Sequence[ExactValues], added: Sequence[Finder
         return spans
 
     spans = found_in(data)
-    if ESCAPE in data:
+    if may_hold_sequences(data):
         spans += through_colours(data, found_in)
     return merge(spans) if len(spans) > 1 else spans
 

@@ -22,12 +22,13 @@ class Pattern:
     """One kind of secret. The first group that took part is masked; without groups, the whole match.
 
     regex: RE2 syntax on bytes, within one line, case-sensitive unless it says otherwise; accept: a last
-    look at the masked bytes.
+    look at the masked bytes; digits: a number in a run of digits, all of which is looked at when one is found.
     """
 
     kind: str
     regex: str
     accept: Callable[[bytes], bool] = bool
+    digits: bool = False
 
 
 _KEY_END = r"""\\*["']?"""
@@ -184,6 +185,7 @@ TABLE: tuple[Pattern, ...] = (
         kind="credit_card",
         regex=r"(?:^|[^\w.])(\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{1,7}|\d{4}[ -]\d{6}[ -]\d{4,5}|\d{13,19})\b",
         accept=card,
+        digits=True,
     ),
-    Pattern(kind="ssn", regex=r"\b\d{3}-\d{2}-\d{4}\b", accept=ssn),
+    Pattern(kind="ssn", regex=r"\b\d{3}-\d{2}-\d{4}\b", accept=ssn, digits=True),
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import re2
 
+from safety.masking.numbers import last_group, numbers, run_of_digits
 from safety.masking.patterns import Pattern
 from safety.masking.spans import Span
 
@@ -39,6 +40,11 @@ class PatternSet:
             index = min(self._which.Match(found))
             pattern = self._table[index]
             start, end = _masked_part(self._each[index], found)
+            if pattern.digits:
+                run_end = run_of_digits(data, low + start)
+                yield from (Span(*number) for number in numbers(data, low + start, run_end))
+                position = max(low + 1, last_group(data, low + start, run_end))
+                continue
             accepted = pattern.accept(found[start:end])
             if accepted:
                 yield Span(low + start, low + end, pattern.kind, low)

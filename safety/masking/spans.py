@@ -14,6 +14,10 @@ class MaskingError(Exception):
     """Masking failed, so nothing may be shown; the caller withholds the text."""
 
 
+class NotInTime(MaskingError):
+    """Masking goes on although the step's deadline is long over; what is left is withheld."""
+
+
 class Span(NamedTuple):
     """Bytes `start` to `end` to be masked; `kind` is empty for a known value.
 

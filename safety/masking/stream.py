@@ -1,8 +1,10 @@
 """Masks bytes that arrive in chunks, right across their borders and in bounded memory."""
 
+from safety.masking.colours import Shown
 from safety.masking.keyblocks import MARKER, may_end_block
 from safety.masking.masker import Masker
-from safety.masking.spans import Span, fails_closed, replace
+from safety.masking.sequences import may_hold_sequences
+from safety.masking.spans import MaskingError, Span, fails_closed, replace
 
 # A line that is not complete is held back up to here, then given out but for its tail.
 LONGEST_LINE = 8192
@@ -20,7 +22,8 @@ class StreamMasker:
     Keeps nothing but the raw bytes it holds back, at most 1.5 * LONGEST_MATCH + BLOCK, so the number of bytes
     fed minus `pending` is always a raw offset from which a new StreamMasker goes on as this one would. Known
     values never pass, wherever the borders are. Of what only a pattern finds up to LONGEST_MATCH bytes are
-    masked, however long the line. A carriage return ends a line too. Not for use by two threads at once.
+    masked, however long the line. A carriage return ends a line too. Nothing is cut within a terminal sequence.
+    Not for use by two threads at once.
     """
 
     def __init__(self, masker: Masker) -> None:
@@ -43,7 +46,9 @@ class StreamMasker:
     def flush(self) -> bytes:
         """Masked, what was held back: nothing more will come. Raises MaskingError."""
         data = bytes(self._held)
-        masked = self._masker.raw(data)
+        spans = self._masker.spans_in_time(data)
+        self._masker.count(len(spans))
+        masked = replace(data, spans)
         self._keep(b"", [])
         return masked
 
@@ -53,7 +58,7 @@ class StreamMasker:
         if not self._worth_a_look(piece, before):
             return b""
         data = bytes(self._held)
-        spans = self._masker.spans(data)
+        spans = self._masker.spans_in_time(data)
         cut = self._cut(data, spans)
         final = [span if span.end <= cut else span._replace(end=cut) for span in spans if span.start < cut]
         self._masker.count(len(final))
@@ -76,15 +81,32 @@ class StreamMasker:
     def _cut(self, data: bytes, spans: list[Span]) -> int:
         """Up to where nothing can change any more, and no match is cut in two."""
         size = len(data)
-        line = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-        opening = self._masker.values.open_at(data)
-        wanted = min(line if size - line <= LONGEST_LINE else size - TAIL, opening)
+        wanted, opening = self._wanted(data)
         cut = _before_matches(wanted, spans, size)
         if size - cut <= LONGEST_MATCH:
             return cut
+        if size - opening > LONGEST_MATCH:
+            raise MaskingError("a value is stretched by more terminal sequences than are held back")
         # A match longer than the bound: given out as far as it goes, masked.
         giant = next(span for span in spans if _parts(wanted, span, size))
         return min(max(giant.end, wanted), opening)
+
+    def _wanted(self, data: bytes) -> tuple[int, int]:
+        """Where to cut if no pattern matched there, and what may have begun that has to stay in one piece."""
+        size = len(data)
+        opening, tail = self._masker.values.open_at(data), size - TAIL
+        line = _lines_end(data)
+        if may_hold_sequences(data):
+            shown = Shown(data)
+            started = self._masker.values.open_at(shown.settled)
+            opening = min(opening, shown.at(started) if started < len(shown.settled) else shown.unfinished)
+            line, tail = shown.behind(_lines_end(shown.settled)), shown.outside(tail)
+        return min(line if size - line <= LONGEST_LINE else tail, opening), opening
+
+
+def _lines_end(data: bytes) -> int:
+    """Behind the last line that is complete."""
+    return max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
 
 
 def _before_matches(cut: int, spans: list[Span], size: int) -> int:

@@ -27,6 +27,8 @@ class TimeoutMiddleware:
                 stop_confirmed=True,
             )
         step.deadline = time.monotonic() + max(allowed_s, 0.0)
+        if step.masker is not None:
+            step.masker.deadline = step.deadline
         detail = f"{why} of {allowed_s:.0f} s reached (policy {limits.policy})"
         call_off = deadlines.watch(step.deadline, step.cancel, detail)
         try:

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from executions.models import Event, StepRun
 from opsconductor.logs import MaskedJsonFormatter
-from safety.masking import live, tenant_rules
+from safety.masking import live, masker, tenant_rules
 from safety.models import MaskingRule, Tenant
 from tests.world import World, output_of, runs_of, script, work_off
 
@@ -100,6 +100,16 @@ def test_a_rule_that_cannot_be_used_stops_the_step_before_anything_is_run(
     assert "a masking rule of this tenant cannot be used" in run.detail
     assert "missing )" in run.detail
     assert not list(tmp_path.iterdir())  # type: ignore[attr-defined]
+
+
+def test_output_that_is_not_masked_in_time_is_withheld_and_the_step_ends_as_it_did(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.here()
+    monkeypatch.setattr(masker, "OVERTIME_S", -1.0)
+    run = ran(world)
+    assert output_of(run) == "[output withheld: not masked in time]\n"
+    assert (run.status, run.category) == ("failed", "exit_code")
 
 
 def test_addresses_are_masked_for_the_tenant_that_asks_for_it(world: World) -> None:

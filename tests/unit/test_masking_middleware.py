@@ -12,6 +12,7 @@ from safety.context import LeaseLost, Limits, Outcome, OutcomeStatus, StepContex
 from safety.masking import MASK, Masker, MaskingError, live
 from safety.masking.live import mask_for_logs
 from safety.masking.middleware import WITHHELD, FailureMasked, MaskingMiddleware
+from safety.middleware.timeout import TimeoutMiddleware
 
 SECRET = "correct-horse-9"
 
@@ -168,3 +169,12 @@ def test_steps_with_the_same_secrets_do_not_pile_up() -> None:
 
     assert len(live._lingering) == 1
     assert live._active == before
+
+
+def test_the_masker_learns_when_the_step_has_to_be_over() -> None:
+    def proceed(step: StepContext) -> Outcome:
+        assert step.masker is not None
+        assert step.masker.deadline == step.deadline > 0
+        return Outcome(status=OutcomeStatus.SUCCEEDED)
+
+    assert MaskingMiddleware(TimeoutMiddleware(proceed))(new_step()).status is OutcomeStatus.SUCCEEDED
