@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import DatabaseError, transaction
 
 from executions import approvals, control, dispatch, lifecycle, reservations, switching
+from executions.audit import heads, sealing
 from executions.errors import Refused
 from executions.lifecycle import LifecycleError, Ready
 from executions.reaper import reap
@@ -133,6 +134,7 @@ def _sweep() -> dict[str, int]:
         "moved_to_queue": lambda: len(fetch(_ABANDONED_IMMEDIATE, {"patience": IMMEDIATE_PATIENCE_S})),
         "workers_lost": lambda: len(fetch(_LOST_WORKERS, {"ttl": settings.OPSC["LEASE_TTL_S"]})),
         "woken_again": _wake_again,
+        "sealed": _seal,
     }
     counts = {}
     for name, stage in stages.items():
@@ -141,6 +143,12 @@ def _sweep() -> dict[str, int]:
         except (DatabaseError, Refused, LifecycleError):
             logger.exception("a stage of the sweep failed: %s", name)
     return counts
+
+
+def _seal() -> int:
+    sealed = sealing.seal()
+    heads.tell()
+    return sealed
 
 
 def _woken(ready: list[Ready]) -> int:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from executions.models import (
     Approval,
     Asset,
+    AuditLink,
     DeadLetter,
     EffectRecord,
     Event,
@@ -184,6 +185,18 @@ def a_dead_letter(run: StepRun, **more: Any) -> DeadLetter:
 def an_event(execution: Execution, type_: str = "execution.created", **more: Any) -> Event:
     """An event of the execution."""
     return _of(Event, execution, {"type": type_, "actor_kind": "user", "actor": "olga"} | more)
+
+
+def an_audit_link(execution: Execution, seq: int = 1) -> AuditLink:
+    """A link of the tenant's hash chain that seals nothing."""
+    values = {
+        "kind": "event",
+        "row_id": -seq,
+        "sealed_at": timezone.now(),
+        "row_hash": b"row",
+        "hash": b"link",
+    }
+    return AuditLink.objects.create(tenant_id=execution.tenant_id, seq=seq, **values)
 
 
 def a_lease(execution: Execution, asset: Asset, **more: Any) -> Lease:

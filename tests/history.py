@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-APPEND_ONLY = ("opsc_access_decision", "opsc_event")
+APPEND_ONLY = ("opsc_access_decision", "opsc_event", "opsc_audit_link")
 
 
 @contextmanager

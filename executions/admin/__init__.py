@@ -3,6 +3,7 @@
 from executions.admin import (  # noqa: F401  (each registers its table)
     approval,
     asset,
+    audit_link,
     dead_letter,
     effect,
     event,

@@ -27,11 +27,13 @@ class OpsCommand(BaseCommand, ABC):
     """
 
     example: ClassVar[str] = ""
+    exit_codes: ClassVar[str] = (
+        "Exit codes: 0 succeeded, 1 the run did not succeed, 2 refused or bad input, 3 not available."
+    )
     acts_for_somebody: ClassVar[bool] = True
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        codes = "Exit codes: 0 succeeded, 1 the run did not succeed, 2 refused or bad input, 3 not available."
-        epilog = f"Example:\n  {self.example}\n\n{codes}"
+        epilog = f"Example:\n  {self.example}\n\n{self.exit_codes}"
         return super().create_parser(prog_name, subcommand, epilog=epilog, formatter_class=_Help, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,6 +1,7 @@
 """The tables of the domain, one topic a file."""
 
 from executions.models.asset import Asset
+from executions.models.audit_link import AuditLink
 from executions.models.effect import EffectRecord
 from executions.models.execution import Execution
 from executions.models.record import Approval, DeadLetter, Event
@@ -11,6 +12,7 @@ from executions.models.worker import Worker
 __all__ = [
     "Approval",
     "Asset",
+    "AuditLink",
     "DeadLetter",
     "EffectRecord",
     "Event",

@@ -12,10 +12,13 @@ import pika  # type: ignore[import-untyped]
 from django.conf import settings
 from django.db import Error, connection
 
+from executions.audit import sealing
 from executions.fleet import readiness
 from executions.inprocess import living_workers
 
 BROKER_S = 2.0
+SEALED_LATE_S = 60.0
+OF_THE_DATABASE = ("tables", "workers", "audit")
 LOW_DISK, FULL_DISK = 0.10, 0.02  # shares of free space
 MIB = 2**20
 
@@ -41,9 +44,13 @@ def parts() -> list[Part]:
     """Every part, the most basic first; takes a few seconds at most."""
     database = _database()
     if database.state is State.DOWN:
-        unknown = [Part(name, State.DOWN, "not known without the database") for name in ("tables", "workers")]
+        unknown = [Part(name, State.DOWN, "not known without the database") for name in OF_THE_DATABASE]
         return [database, *unknown, _broker(), _disk()]
-    return [database, _tables(), _broker(), _workers(), _disk()]
+    tables = _tables()
+    audit = (
+        _audit() if tables.state is State.OK else Part("audit", State.DOWN, "not known without its tables")
+    )
+    return [database, tables, _workers(), audit, _broker(), _disk()]
 
 
 def _database() -> Part:
@@ -103,6 +110,16 @@ def _workers() -> Part:
     if settings.RABBITMQ_URL:
         return Part("workers", State.DOWN, "none alive; start some: manage.py fleet")
     return Part("workers", State.OK, "none alive; `run` brings its own, `up` keeps some")
+
+
+def _audit() -> Part:
+    waits_s = sealing.waits_s()
+    if waits_s is None:
+        return Part("audit", State.OK, "every event and access decision is sealed")
+    waits = f"what happened {waits_s:,.0f} s ago is not sealed yet"
+    if waits_s < SEALED_LATE_S:
+        return Part("audit", State.OK, waits)
+    return Part("audit", State.WARNING, f"{waits}; is a scheduler running?")
 
 
 def _disk() -> Part:

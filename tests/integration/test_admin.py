@@ -65,6 +65,7 @@ def a_bit_of_everything(number: int = 0) -> Execution:
     AccessDecision.objects.create(
         tenant_id=execution.tenant_id, actor_id=user.pk, question="run:read", allowed=True, reason=""
     )
+    factories.an_audit_link(execution, number + 1)
     SecretStore.objects.create(
         tenant_id=execution.tenant_id, name=f"store{number}", kind="file", settings={}, prefixes=["x"]
     )

@@ -4,14 +4,18 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, models, transaction
 
-from executions.models import Event, Execution
+from executions.models import AuditLink, Event, Execution
 from safety.models import AccessDecision
 from tests import factories
 from tests.history import APPEND_ONLY
 
 pytestmark = pytest.mark.django_db
-HISTORY = {"opsc_event": Event, "opsc_access_decision": AccessDecision}
-SETS = {"opsc_event": "actor = 'nobody'", "opsc_access_decision": "allowed = NOT allowed"}
+HISTORY = {"opsc_event": Event, "opsc_access_decision": AccessDecision, "opsc_audit_link": AuditLink}
+SETS = {
+    "opsc_event": "actor = 'nobody'",
+    "opsc_access_decision": "allowed = NOT allowed",
+    "opsc_audit_link": "row_id = row_id + 1",
+}
 
 
 @pytest.fixture
@@ -21,6 +25,7 @@ def run() -> Execution:
     AccessDecision.objects.create(
         tenant_id=execution.tenant_id, execution_id=execution.pk, question="run:read", allowed=True, reason=""
     )
+    factories.an_audit_link(execution)
     return execution
 
 

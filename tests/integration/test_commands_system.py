@@ -40,6 +40,7 @@ def test_health_without_a_broker_is_fine_and_counts_workers(world: World) -> Non
         "tables",
         "broker",
         "workers",
+        "audit",
         "disk",
     }
     assert alone.json["healthy"]
