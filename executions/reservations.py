@@ -62,33 +62,25 @@ def reserve(asset_id: UUID, *, user: User, reason: str, lasts_s: float) -> Reser
     reason = mask_typed(reason)
     if not 0 < lasts_s <= LONGEST_S:
         raise Refused("A reservation ends in the future, and at most 30 days from now.")
+    return _made(asset, user, reason.strip(), lasts_s)
+
+
+def _made(asset: Asset, user: User, reason: str, lasts_s: float) -> Reservation:
     with transaction.atomic():
         _lock(asset.pk, asset.tenant_id)
         for row in fetch(_DUE_OF_ASSET, {"asset": asset.pk}):
             _end(row, By.system(), "it came to its end")
-        made = fetch_one(
-            _RESERVE,
-            {
-                "tenant": asset.tenant_id,
-                "asset": asset.pk,
-                "person": user.pk,
-                "reason": reason.strip()[:300],
-                "lasts": float(lasts_s),
-            },
-        )
+        wanted = {"tenant": asset.tenant_id, "asset": asset.pk, "person": user.pk}
+        made = fetch_one(_RESERVE, wanted | {"reason": reason[:300], "lasts": float(lasts_s)})
         if made is None:
             raise _objection(asset)
+        until = made["ends_at"].isoformat()
         lifecycle.record(
             "lock.reserved",
             tenant_id=asset.tenant_id,
             execution_id=None,
             by=By.user(user),
-            data={
-                "asset": str(asset.pk),
-                "name": asset.name,
-                "reason": reason,
-                "until": made["ends_at"].isoformat(),
-            },
+            data={"asset": str(asset.pk), "name": asset.name, "reason": reason, "until": until},
         )
     return Reservation.objects.get(pk=made["id"])
 

@@ -1,11 +1,9 @@
 """Promises about the stores of the table: several a tenant, each tenant its own paths, and who may write them."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import hvac
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -14,7 +12,7 @@ from django.test import Client
 
 from safety.models import SecretStore, Tenant
 from safety.secrets import errors
-from safety.secrets.resolver import LONGEST_CHAIN, Resolver
+from safety.secrets.resolver import Resolver
 from tests.services.openbao import OpenBao
 from tests.world import World
 
@@ -207,57 +205,6 @@ def test_nothing_is_kept_unless_the_store_says_so_and_then_for_one_tenant_only(
     assert value(world.acme, "vendor:acme/web") == "rotated"
     with pytest.raises(errors.SecretForbidden):
         value(world.other, "vendor:acme/web")
-
-
-@pytest.fixture
-def chain(openbao: OpenBao, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
-    """Writes secrets whose fields are references."""
-    monkeypatch.setenv("VAULT_ADDR", openbao.url)
-    monkeypatch.setenv("VAULT_TOKEN", openbao.token)
-    client = hvac.Client(url=openbao.url, token=openbao.token)
-
-    def write(secrets: dict[str, Any]) -> None:
-        for name, field in secrets.items():
-            client.secrets.kv.v2.create_or_update_secret(name, {"value": field})
-
-    return write
-
-
-def link(name: str) -> dict[str, str]:
-    return {"secret": f"vault:secret/{name}"}
-
-
-def test_a_field_that_is_a_reference_is_followed_and_text_never_is(world: World, chain: Any) -> None:
-    chain(
-        {
-            "acme/a": link("acme/b"),
-            "acme/b": link("acme/c"),
-            "acme/c": "the end",
-            "acme/text": "vault:secret/acme/c",
-        }
-    )
-
-    assert value(world.acme, "vault:secret/acme/a") == "the end"
-    assert value(world.acme, "vault:secret/acme/text") == "vault:secret/acme/c"
-
-
-def test_a_cycle_and_a_chain_that_is_too_long_are_refused(world: World, chain: Any) -> None:
-    chain({"acme/a": link("acme/b"), "acme/b": link("acme/a"), "acme/self": link("acme/self")})
-    for number in range(LONGEST_CHAIN + 2):
-        chain({f"acme/n{number}": link(f"acme/n{number + 1}")})
-
-    for name in ("a", "self"):
-        with pytest.raises(errors.SecretCycle, match=r"leads back to itself: vault:secret/acme/"):
-            value(world.acme, f"vault:secret/acme/{name}")
-    with pytest.raises(errors.TooManyReferences, match="leads over more than 5"):
-        value(world.acme, "vault:secret/acme/n0")
-
-
-def test_a_followed_reference_leads_to_the_tenants_own_paths_only(world: World, chain: Any) -> None:
-    chain({"other/web": "theirs", "acme/a": link("other/web")})
-
-    with pytest.raises(errors.SecretForbidden):
-        value(world.acme, "vault:secret/acme/a")
 
 
 def signed_in(user: Any) -> Client:
