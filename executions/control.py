@@ -11,13 +11,13 @@ from django.db import transaction
 
 from executions import dispatch, lifecycle
 from executions.errors import Conflict, NotFound
-from executions.gates import narrowed_hash
 from executions.heartbeat import CHANNEL
 from executions.idempotency import new_key
 from executions.inventory import frozen_for
 from executions.lifecycle import By
 from executions.models import Execution, StepRun
 from executions.plans import FrozenPlan, parse_plan
+from executions.plans.approved import narrowed_hash
 from executions.rights import records_refusals, require
 from executions.states import ExecutionStatus, StepStatus
 from executions.submission import Submitted, submit_frozen

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import LiteralString
 from uuid import UUID
 
@@ -12,8 +12,8 @@ from executions import dispatch, lifecycle
 from executions.holdings import HOLDINGS
 from executions.inventory import frozen_for
 from executions.lifecycle import ClaimedStep
-from executions.plans import PlanInvalid, parse_plan, plan_hash
-from executions.plans.canonical import canonical_bytes
+from executions.plans import PlanInvalid, parse_plan
+from executions.plans.approved import narrowed_hash
 from safety import leases
 from safety.cancellation import CancelToken, Wish
 from safety.context import AssetTaken, LeaseLost
@@ -185,9 +185,3 @@ def _changed_since(execution_id: UUID, approved_hash: str) -> str:
         if all(set(map(str, targets)) <= set(now.get(key, ())) for key, targets in stored.items()):
             return ""
     return "the plan's targets or their risk changed after the approval"
-
-
-def narrowed_hash(full_hash: str, targets: Mapping[str, Sequence[str | None]]) -> str:
-    """The approval hash of a retry that runs only some step runs of a plan: step key to asset ids."""
-    chosen = {key: sorted(str(target) for target in some) for key, some in targets.items()}
-    return plan_hash(canonical_bytes({"of": full_hash, "only": chosen}))

@@ -9,7 +9,8 @@ from uuid import UUID
 from django.conf import settings
 
 from executions.plans import graph, risk
-from executions.plans.canonical import canonical_bytes, plan_hash
+from executions.plans.approved import approval_hash
+from executions.plans.canonical import plan_hash
 from executions.plans.errors import PlanInvalid, PlanProblem
 from executions.plans.holds import Holds, ResourceItem, hold_problems, holds_of
 from executions.plans.parse import Plan
@@ -19,7 +20,6 @@ from executions.plans.selectors import InventoryItem
 from executions.plans.targets import TargetFinder
 from safety.choices import ActionClass, Effect, Environment, SlaClass
 
-APPROVAL_FORMAT = 1  # part of the approval hash; raise it when what is hashed changes
 PRIORITIES: Mapping[str, int] = {"urgent": 0, "normal": 1, "bulk": 2}
 
 
@@ -118,7 +118,7 @@ def _frozen_plan(
         name=plan.name,
         canonical=plan.canonical,
         plan_hash=digest,
-        approval_hash=_approval_hash(digest, steps),
+        approval_hash=approval_hash(digest, map(_decided, steps)),
         sla=sla,
         action_class=action,
         environment=environment,
@@ -203,20 +203,17 @@ def filled_defaults(model: type[Strict]) -> Mapping[str, Any]:
     }
 
 
-def _approval_hash(digest: str, steps: Iterable[FrozenStep]) -> str:
-    decided = [
-        {
-            "id": step.id,
-            "targets": sorted(str(target) for target in step.targets),
-            "action_class": step.action_class.value,
-            "effect": step.effect.value,
-            "timeout": step.timeout_s,
-            "retries": step.retries,
-            "spec": step.spec,
-        }
-        for step in steps
-    ]
-    return plan_hash(canonical_bytes({"format": APPROVAL_FORMAT, "plan": digest, "steps": decided}))
+def _decided(step: FrozenStep) -> dict[str, Any]:
+    """What of a step is approved."""
+    return {
+        "id": step.id,
+        "targets": step.targets,
+        "action_class": step.action_class.value,
+        "effect": step.effect.value,
+        "timeout": step.timeout_s,
+        "retries": step.retries,
+        "spec": step.spec,
+    }
 
 
 def _touches(

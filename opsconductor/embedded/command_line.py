@@ -25,6 +25,7 @@ WITHOUT_DATABASE = {
     "makemigrations",
     "startapp",
     "startproject",
+    "verify_evidence",
     "version",
 }
 

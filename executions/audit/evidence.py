@@ -1,0 +1,89 @@
+"""The evidence of one execution as lines of JSON: what was planned, approved, decided, done and said, with hashes.
+
+Each line is one object in ASCII whose `line` says what it is, in this order: `evidence`, `execution`, `plan`,
+`approval`, `step` (each), then for each step run its `output` and the `step_run`, then each `event` and `decision`,
+`head`, `end`. Events and decisions are there as they were hashed, with their links. The last line counts the lines
+before it and has their SHA-256, so that no byte can change unseen. `offline.py` checks all of it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import IO, Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from executions.audit import evidence_rows, sealing
+from executions.models import Execution
+
+FORMAT = 1
+SEAL_TRIES = 4
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: lines, the SHA-256 of the whole file, and the head of the chain it refers to ("" without)."""
+
+    lines: int
+    sha256: str
+    head: str
+
+
+def file_name(execution: Execution) -> str:
+    """What a file of its evidence is called."""
+    return f"evidence-{execution.short_id}.jsonl"
+
+
+def as_line(document: dict[str, Any]) -> bytes:
+    """One line of the file. Whatever the texts hold, a terminal sees printable ASCII."""
+    return json.dumps(document, separators=(",", ":"), default=str).encode("ascii") + b"\n"
+
+
+def write(execution_id: UUID, *, person: str, file: IO[bytes]) -> Written:
+    """Write the evidence of an execution that `person` may see; everything as of one moment.
+
+    Events of the last seconds are sealed first, as far as other writers allow. Memory stays that of a few hundred
+    step runs, whatever the size of the run.
+    """
+    for _ in range(SEAL_TRIES):
+        if not sealing.seal():
+            break
+    whole, count, head = sha256(), 0, ""
+    for document in _documents(execution_id, person):
+        line = as_line(document)
+        whole.update(line)
+        file.write(line)
+        count += 1
+        if document["line"] == "head" and document["seq"]:
+            head = f"{document['seq']}:{document['hash']}"
+    last = as_line({"line": "end", "lines": count, "sha256": whole.hexdigest()})
+    whole.update(last)
+    file.write(last)
+    return Written(count + 1, whole.hexdigest(), head)
+
+
+def _documents(execution_id: UUID, person: str) -> Iterator[dict[str, Any]]:
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        execution = Execution.objects.select_related("tenant", "requested_by").get(pk=execution_id)
+        yield {
+            "line": "evidence",
+            "format": FORMAT,
+            "software": f"OpsConductor {settings.OPSC_VERSION}",
+            "execution": execution.pk,
+            "tenant": {"id": execution.tenant_id, "slug": execution.tenant.slug},
+            "exported_at": evidence_rows.now(),
+            "exported_by": person,
+        }
+        steps = evidence_rows.steps_of(execution)
+        yield evidence_rows.execution_line(execution, steps)
+        yield {"line": "plan", "text": execution.plan}
+        yield from evidence_rows.approval_lines(execution)
+        yield from steps
+        yield from evidence_rows.run_lines(execution)
+        yield from evidence_rows.history_lines(execution)
+        yield evidence_rows.head_line(execution.tenant_id)
