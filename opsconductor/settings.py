@@ -1,7 +1,6 @@
 """Django settings, read from the environment; docs/operations.md lists every variable."""
 
 import tomllib
-from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -46,6 +45,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "safety.signin.middleware.SessionLimitsMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -143,7 +143,7 @@ if env.reader.bool("OPSC_BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+SESSION_COOKIE_AGE = int(env.number("OPSC_SESSION_S", 43200, low=60, high=2592000))
 CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -174,6 +174,8 @@ OPSC = {
     "LOGIN_ACCOUNT_TRIES": int(env.number("OPSC_LOGIN_ACCOUNT_TRIES", 20, low=1, high=100000)),
     "LOGIN_ADDRESS_TRIES": int(env.number("OPSC_LOGIN_ADDRESS_TRIES", 50, low=1, high=100000)),
     "LOGIN_LOCK_S": env.number("OPSC_LOGIN_LOCK_S", 900, low=1, high=86400),
+    "SESSION_S": SESSION_COOKIE_AGE,
+    "SESSION_IDLE_S": env.number("OPSC_SESSION_IDLE_S", 3600, low=60, high=2592000),
     "LEASE_TTL_S": env.number("OPSC_LEASE_TTL_S", 30, low=1, high=3600),
     "SWEEP_INTERVAL_S": env.number("OPSC_SWEEP_INTERVAL_S", 2, low=0.1, high=300),
     "KILL_GRACE_S": env.number("OPSC_KILL_GRACE_S", 5, low=0.1, high=300),

@@ -1,17 +1,11 @@
 """Every address of the web process."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path
-
-from executions.web import session
 
 urlpatterns = [
     path("", include("executions.web.urls")),
-    path("sign-in/", session.sign_in, name="login"),
-    path("sign-in/once/<str:token>/", session.once, name="once"),
-    path("sign-out/", LogoutView.as_view(), name="logout"),
-    path("admin/login/", session.admin_sign_in, name="admin_sign_in"),
+    path("", include("executions.web.sign_in_urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -24,6 +24,7 @@ from executions.web.output import output_of
 from executions.web.permission import require
 from executions.web.telling import elapsed_s, sentence
 from safety.models import Lease, LinePlace
+from safety.signin.middleware import is_no_activity
 
 EVENTS_SHOWN = 30
 HOLDS_SHOWN = 100
@@ -94,6 +95,7 @@ def execution(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     return render(request, "executions/detail.html", context)
 
 
+@is_no_activity
 @require_safe
 def live(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     """The parts that differ from those that the page has (`seen`); 204 when none does.

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
 from executions.web import one_time
-from safety.signin import door
+from safety.signin import door, sessions
 from safety.signin.entering import enter
 from safety.signin.throttle import Lock
 
@@ -43,6 +43,9 @@ class _ByPassword(LoginView):
     template_name = "registration/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(ended=sessions.why_ended(self.request), **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         enter(self.request, form.get_user(), door.PASSWORD)

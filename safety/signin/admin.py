@@ -24,7 +24,7 @@ class PlatformAdmin(HistoryAdmin):
 class SignInRecordAdmin(PlatformAdmin):
     """Who got in, who was refused, and what was done about it."""
 
-    list_display = ("at", "name", "what", "method", "detail", "address")
+    list_display = ("at", "name", "happened", "method", "detail", "address")
     list_filter = ("what", "method")
     search_fields = ("name", "address")
     ordering = ("-pk",)

@@ -9,3 +9,8 @@ class SignInConfig(AppConfig):
     name = "safety.signin"
     label = "signin"
     verbose_name = "Sign-in"
+
+    def ready(self) -> None:
+        from safety.signin import sessions
+
+        sessions.connect()

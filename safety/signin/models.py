@@ -1,5 +1,6 @@
 """The tables of signing in: what happened, and how many tries there were lately."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
@@ -12,10 +13,12 @@ class SignInRecord(models.Model):
         REFUSED = "refused", "refused"
         LOCKED = "locked", "locked for a while"
         LIFTED = "lifted", "lock lifted"
+        PASSWORD = "password", "password changed"
+        ENDED = "ended", "signed out everywhere"
 
     user_id = models.BigIntegerField()
     name = models.CharField(max_length=150)
-    what = models.CharField(max_length=20, choices=What.choices)
+    what = models.CharField(max_length=20)  # one of What
     method = models.CharField(max_length=40, blank=True)
     detail = models.CharField(max_length=300, blank=True)
     address = models.GenericIPAddressField(null=True)
@@ -36,7 +39,12 @@ class SignInRecord(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.get_what_display()}"
+        return f"{self.name}: {self.happened}"
+
+    @property
+    def happened(self) -> str:
+        """What it was, in words."""
+        return self.What(self.what).label
 
 
 class SignInCount(models.Model):
@@ -62,3 +70,16 @@ class SignInCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tries} tries, {self.kind}"
+
+
+class SessionsEnd(models.Model):
+    """Sessions of this account that began before are over."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "opsc_sessions_end"
+
+    def __str__(self) -> str:
+        return f"sessions before {self.at}"

@@ -1,0 +1,18 @@
+"""The addresses of signing in and of one's own account."""
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+from django.views.generic.base import RedirectView
+
+from executions.web import account, session
+
+urlpatterns = [
+    path("sign-in/", session.sign_in, name="login"),
+    path("sign-in/once/<str:token>/", session.once, name="once"),
+    path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("account/", account.account, name="account"),
+    path("account/password/", account.password, name="password"),
+    path("account/sign-out-everywhere/", account.sign_out_everywhere, name="sign_out_everywhere"),
+    path("admin/login/", session.admin_sign_in, name="admin_sign_in"),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="password"), name="admin_password"),
+]
