@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid5
 
+from django.db import transaction
+
 from executions import lifecycle
 from executions.connectors.base import ConnectorError, Ended, Result, Work
 from executions.connectors.registry import connector_for
@@ -16,6 +18,7 @@ from executions.lifecycle import ClaimedStep
 from executions.output import OutputStore
 from safety.cancellation import CancelReason, CancelToken
 from safety.context import LeaseLost, StepContext
+from safety.middleware.rbac import violation_of
 from safety.models import Lease
 
 logger = logging.getLogger(__name__)
@@ -30,7 +33,8 @@ def clean_up(context: StepContext, step: ClaimedStep, result: Result, work: Work
     """Run the step's `on_cancel`, if it has one and began, and put on record how that went.
 
     It runs only where nothing of the step runs any more: its process is proven dead, or it was a request of which
-    nothing but the far end is left. And only while the execution still has the asset: another may be at work there.
+    nothing but the far end is left. Only while the execution still has the asset: another may be at work there. And
+    only while its author still may: whoever lost the right between the step and its end touches nothing any more.
     What it says follows the step's own output. The next worker that re-attaches to a stopped step comes here again:
     a command is not begun twice, a request is sent again with the same key.
 
@@ -46,6 +50,13 @@ def clean_up(context: StepContext, step: ClaimedStep, result: Result, work: Work
         return
     if _was_taken(step):
         _record(context, step, done=False, detail=TAKEN_MIDWAY if context.resume else TAKEN)
+        return
+    violation = violation_of(context)
+    if violation is not None:
+        detail = f"not run: {violation.person or 'its author'} may not do this any more, {violation.reason}"
+        with transaction.atomic():
+            lifecycle.record_violation(step, violation, worker=context.worker)
+            _record(context, step, done=False, detail=detail)
         return
     sink.begin_section(TITLE)
     action = _action(step, wanted, work)

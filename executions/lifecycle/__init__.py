@@ -19,6 +19,7 @@ from executions.lifecycle.put_back import (
 )
 from executions.lifecycle.release import leave_line, release_and_wake, wake_rest, wake_waiting_for
 from executions.lifecycle.settle import Ready, count_ended, settle, stop_rest
+from executions.lifecycle.violation import record_violation
 
 __all__ = [
     "BEGIN_EFFECT",
@@ -49,6 +50,7 @@ __all__ = [
     "move",
     "record",
     "record_clean_up",
+    "record_violation",
     "release_and_wake",
     "retry_later",
     "settle",

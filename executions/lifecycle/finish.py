@@ -101,7 +101,7 @@ def finish(step: ClaimedStep, outcome: Outcome, *, worker: str, asset_token: int
         return Finished(_end(step, parameters)["status"])
     with transaction.atomic():
         row = _end(step, parameters)
-        record_violation(step, outcome, worker=worker)
+        record_violation(step, outcome.violation, worker=worker)
         if outcome.stop_confirmed is False and step.holds_something:
             leases.keep_for_review(
                 step.execution_id, asset_id=step.asset_id, reason="the end of a process is not confirmed"

@@ -195,7 +195,7 @@ def interrupt(step: Attempt, outcome: Outcome, *, worker: str, kind: str = "work
     reason = f"{step.step_name or step.key}: outcome unknown ({outcome.detail})"
     with transaction.atomic():
         _through_claim(_INTERRUPT, step, outcome, worker, kind=kind, reason=reason, summary=outcome.summary)
-        record_violation(step, outcome, worker=worker)
+        record_violation(step, outcome.violation, worker=worker)
         leases.keep_for_review(step.execution_id, asset_id=None, reason=reason)
 
 

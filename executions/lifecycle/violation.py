@@ -5,7 +5,7 @@ from uuid import UUID
 
 from executions.lifecycle.moves import By, record
 from executions.states import ActorKind
-from safety.context import Outcome
+from safety.context import Violation
 
 
 class Refused(Protocol):
@@ -21,9 +21,8 @@ class Refused(Protocol):
     def trace_id(self) -> str: ...
 
 
-def record_violation(step: Refused, outcome: Outcome, *, worker: str) -> None:
+def record_violation(step: Refused, violation: Violation | None, *, worker: str) -> None:
     """Write `rbac.violation` when RBAC refused the step; nothing otherwise."""
-    violation = outcome.violation
     if violation is None:
         return
     record(

@@ -13,28 +13,35 @@ class RbacMiddleware:
         self.proceed = proceed
 
     def __call__(self, step: StepContext) -> Outcome:
-        answer = rbac.decide(
-            rbac.Question(
-                tenant_id=step.tenant_id,
-                actor_id=step.actor_id,
-                wants=rbac.to_run([(step.environment, step.action_class)]),
-                asset_id=step.asset_id,
-                execution_id=step.execution_id,
-                step_run_id=step.step_run_id,
-                objection=step.objection,
-            )
-        )
-        if not answer.allowed:
-            violation = Violation(
-                actor_id=step.actor_id,
-                person=answer.person,
-                question=answer.question,
-                environment=step.environment,
-                asset_id=step.asset_id,
-                reason=answer.reason,
-            )
-            return replace(refused(step, "rbac", f"not allowed: {answer.reason}"), violation=violation)
+        violation = violation_of(step)
+        if violation is not None:
+            return replace(refused(step, "rbac", f"not allowed: {violation.reason}"), violation=violation)
         return self.proceed(step)
+
+
+def violation_of(step: StepContext) -> Violation | None:
+    """Ask now, and write the answer down: why the step's author may not do this any more; None when they may."""
+    answer = rbac.decide(
+        rbac.Question(
+            tenant_id=step.tenant_id,
+            actor_id=step.actor_id,
+            wants=rbac.to_run([(step.environment, step.action_class)]),
+            asset_id=step.asset_id,
+            execution_id=step.execution_id,
+            step_run_id=step.step_run_id,
+            objection=step.objection,
+        )
+    )
+    if answer.allowed:
+        return None
+    return Violation(
+        actor_id=step.actor_id,
+        person=answer.person,
+        question=answer.question,
+        environment=step.environment,
+        asset_id=step.asset_id,
+        reason=answer.reason,
+    )
 
 
 def refused(step: StepContext, category: str, detail: str) -> Outcome:

@@ -196,3 +196,25 @@ def test_it_does_not_run_on_an_asset_that_was_taken_away(
     assert run.cleanup_detail.endswith("the asset was taken away from its execution")
     assert DeadLetter.objects.get().category == "cleanup"
     assert not mark.exists()
+
+
+def test_it_does_not_run_when_its_author_lost_the_right_meanwhile(world: World, tmp_path: Path) -> None:
+    world.here()
+    Membership.objects.filter(user=world.tom).update(role=Role.TENANT_ADMIN)
+    submitted = world.submit(
+        script(f"touch {tmp_path}/begun; sleep 60", on_cancel=clean(f"touch {tmp_path}/cleaned")),
+        targets=["here"],
+    )
+
+    def dismiss() -> None:
+        until((tmp_path / "begun").exists)
+        Membership.objects.filter(user=world.olga).delete()
+        control.request_cancel(submitted.execution_id, user=world.tom, reason="olga left")
+
+    while_working(dismiss)
+    (run,) = runs_of(submitted.execution_id)
+    assert not (tmp_path / "cleaned").exists()
+    assert (run.status, run.stop_confirmed, run.cleaned_up) == ("cancelled", True, False)
+    assert run.cleanup_detail == "not run: olga may not do this any more, no membership in this tenant"
+    assert DeadLetter.objects.get().category == "cleanup"
+    assert events_of(submitted.execution_id).count("rbac.violation") == 1
