@@ -110,7 +110,7 @@ def _frozen_plan(
 ) -> FrozenPlan:
     seconds = graph.longest_path(plan.waits_for, [step.estimate_s for step in steps])
     sla = risk.sla_class(seconds)
-    action = risk.highest_class(step.action_class for step in steps)
+    action = risk.highest_class([*(step.action_class for step in steps), holds.action_class])
     environment = risk.highest_environment(item.environment for item in touched.values())
     step_runs = sum(len(step.targets) for step in steps)
     digest = plan_hash(plan.canonical)
@@ -122,7 +122,7 @@ def _frozen_plan(
         sla=sla,
         action_class=action,
         environment=environment,
-        touches=_touches(steps, touched, environment),
+        touches=_touches(steps, touched, environment, holds),
         mode=risk.run_mode(plan.header.mode, sla, step_runs),
         priority=PRIORITIES[plan.header.priority],
         approval_level=risk.approval_level(action, environment, plan.header.approval_level),
@@ -217,9 +217,11 @@ def _decided(step: FrozenStep) -> dict[str, Any]:
 
 
 def _touches(
-    steps: Iterable[FrozenStep], touched: Mapping[UUID, InventoryItem], highest: Environment
+    steps: Iterable[FrozenStep], touched: Mapping[UUID, InventoryItem], highest: Environment, holds: Holds
 ) -> tuple[tuple[Environment, ActionClass], ...]:
-    pairs = {
+    pairs = {(Environment(touched[asset].environment), holds.action_class) for asset in holds.shares_assets}
+    pairs |= {(highest, holds.action_class)} if holds.resources else set()
+    pairs |= {
         (highest if target is None else Environment(touched[target].environment), step.action_class)
         for step in steps
         for target in step.targets

@@ -38,6 +38,11 @@ class Holds:
     shares_assets: tuple[UUID, ...]
     resources: tuple[tuple[UUID, int], ...]
 
+    @property
+    def action_class(self) -> ActionClass:
+        """What holding others up counts as: a plan that only reads and waits can keep a resource for days."""
+        return ActionClass.MODIFY if self.resources or self.shares_assets else ActionClass.READ
+
 
 def holds_of(header: PlanHeader, steps: Iterable[Touching], resources: Sequence[ResourceItem]) -> Holds:
     """What any step changes is held alone; with `lock_reads` what is only read is held beside other readers."""
