@@ -31,7 +31,7 @@ TRY_AGAIN_S = 5.0  # before another holder tries to reach what an earlier one be
 NOT_REACHED = "not_reached"
 DETACHED = "detached"  # the work goes on by itself
 WAIT_SLACK_S = 5.0
-LOCK_POLL_S = 15.0  # a freed asset wakes its waiters at once; this is for a wake-up that was lost
+LOCK_POLL_S = 60.0  # a freed asset wakes its waiters at once; this is for a wake-up that was lost
 
 
 @dataclass(kw_only=True)
@@ -233,9 +233,9 @@ def _wait(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
         busy = Outcome(status=OutcomeStatus.FAILED, category="asset_busy", detail=described.detail)
         with transaction.atomic():
             ready = lifecycle.finish(step, busy, worker=worker).ready
-            return ready + lifecycle.leave_line(step.execution_id)
+            return ready + lifecycle.leave_line(step.execution_id, unless_others_wait=True)
     poll_s = min(LOCK_POLL_S * random.uniform(0.8, 1.2), left_s)  # noqa: S311
-    lifecycle.wait_for_assets(step, described, worker=worker, delay_s=poll_s)
+    lifecycle.wait_for_assets(step, described, worker=worker, delay_s=poll_s, waited_for=step.waited_for)
     # Freed between its look and here, it would not be woken. Whoever else waits is no concern of a waiter's.
     return lifecycle.wake_waiting_for(outcome.waits_for, only=step.execution_id)
 

@@ -122,6 +122,7 @@ class Standing:
         return ", ".join(clauses)
 
 
+# What is said of others ends at the tenant: an asset that was given to another one shows no names of the first.
 _NAMES: LiteralString = """
 SELECT id, name, NULL::int AS capacity FROM opsc_asset WHERE id = ANY(%(ids)s::uuid[])
 UNION ALL SELECT id, name, capacity FROM opsc_resource WHERE id = ANY(%(ids)s::uuid[])
@@ -130,10 +131,11 @@ ORDER BY name
 
 _HOLDERS: LiteralString = """
 SELECT l.lockable_id, l.execution_id, coalesce(e.name, 'another execution') AS name,
-       coalesce(u.username, '?') AS person, l.mode, l.quantity, l.token, l.under_review, l.reason,
+       coalesce(u.username, '?') AS person, l.mode, l.quantity, l.token, l.under_review,
+       CASE WHEN e.id IS NULL THEN '' ELSE l.reason END AS reason,
        l.acquired_at AS since, nullif(greatest(0, e.estimate_s - extract(epoch FROM
            statement_timestamp() - coalesce(e.started_at, statement_timestamp()))), 0)::float AS left_s
-FROM opsc_lease l LEFT JOIN opsc_execution e ON e.id = l.execution_id
+FROM opsc_lease l LEFT JOIN opsc_execution e ON e.id = l.execution_id AND e.tenant_id = opsc_owner(l.lockable_id)
 LEFT JOIN auth_user u ON u.id = e.requested_by_id
 WHERE l.lockable_id = ANY(%(ids)s::uuid[]) ORDER BY l.acquired_at, l.id LIMIT 1000
 """
@@ -144,7 +146,8 @@ SELECT * FROM (
            coalesce(u.username, '?') AS person, q.mode, q.quantity, q.asked_at,
            row_number() OVER earlier::int AS number,
            (sum(coalesce(e.estimate_s, 0)) OVER earlier - coalesce(e.estimate_s, 0))::float AS before_s
-    FROM opsc_line_place q LEFT JOIN opsc_execution e ON e.id = q.execution_id
+    FROM opsc_line_place q
+    LEFT JOIN opsc_execution e ON e.id = q.execution_id AND e.tenant_id = opsc_owner(q.lockable_id)
     LEFT JOIN auth_user u ON u.id = e.requested_by_id
     WHERE q.lockable_id = ANY(%(ids)s::uuid[])
     WINDOW earlier AS (PARTITION BY q.lockable_id ORDER BY q.place)
@@ -154,7 +157,8 @@ SELECT * FROM (
 _RESERVED: LiteralString = """
 SELECT v.asset_id, v.id, v.person_id, u.username AS person, v.reason, v.ends_at
 FROM opsc_reservation v JOIN auth_user u ON u.id = v.person_id
-WHERE v.asset_id = ANY(%(ids)s::uuid[]) AND v.ended_at IS NULL AND v.ends_at > statement_timestamp()
+WHERE v.tenant_id = opsc_owner(v.asset_id) AND v.asset_id = ANY(%(ids)s::uuid[])
+  AND v.ended_at IS NULL AND v.ends_at > statement_timestamp()
 """
 
 

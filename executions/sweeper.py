@@ -131,6 +131,7 @@ def _sweep() -> dict[str, int]:
         "leases_freed": _free_stale_leases,
         "left_the_line": _leave_lines,
         "reservations_ended": reservations.end_due,
+        "overtaking": lambda: _woken(lifecycle.wake_behind_people()),
         "moved_to_queue": lambda: len(fetch(_ABANDONED_IMMEDIATE, {"patience": IMMEDIATE_PATIENCE_S})),
         "workers_lost": lambda: len(fetch(_LOST_WORKERS, {"ttl": settings.OPSC["LEASE_TTL_S"]})),
         "woken_again": _wake_again,

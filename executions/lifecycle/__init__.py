@@ -17,7 +17,13 @@ from executions.lifecycle.put_back import (
     retry_later,
     wait_for_assets,
 )
-from executions.lifecycle.release import leave_line, release_and_wake, wake_rest, wake_waiting_for
+from executions.lifecycle.release import (
+    leave_line,
+    release_and_wake,
+    wake_behind_people,
+    wake_rest,
+    wake_waiting_for,
+)
 from executions.lifecycle.settle import Ready, count_ended, settle, stop_rest
 from executions.lifecycle.violation import record_violation
 
@@ -57,6 +63,7 @@ __all__ = [
     "stop_rest",
     "turn_clocks",
     "wait_for_assets",
+    "wake_behind_people",
     "wake_rest",
     "wake_waiting_for",
     "work_goes_on",

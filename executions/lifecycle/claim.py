@@ -16,7 +16,10 @@ _READY: LiteralString = (
     """
 WITH picked AS (
     SELECT r.id, e.status AS was, r.waiting_since IS NOT NULL AS waited,
-           coalesce(extract(epoch FROM statement_timestamp() - r.waiting_since), 0)::float AS waited_s
+           r.waits_for_assets AS waited_for,
+           CASE WHEN r.waiting_since IS NULL THEN 0
+                ELSE greatest(0, extract(epoch FROM statement_timestamp() - r.waiting_since)
+                                 - (opsc_paused_s(e) - r.paused_before_s)) END::float AS waited_s
     FROM opsc_step_run r
     JOIN opsc_execution e ON e.id = r.execution_id
     WHERE r.status = 'ready' AND (r.not_before IS NULL OR r.not_before <= statement_timestamp())
@@ -40,7 +43,7 @@ _TAKE: LiteralString = """
         lock_wait_s = r.lock_wait_s + picked.waited_s,
         not_before = NULL, waiting_since = NULL, waiting_for = '', waits_for_assets = NULL
     FROM picked WHERE r.id = picked.id
-    RETURNING r.*, picked.waited, picked.was
+    RETURNING r.*, picked.waited, picked.waited_for, picked.was
 ), begun AS (
     UPDATE opsc_execution e SET
         status = 'running', started_at = coalesce(e.started_at, statement_timestamp()), clock = 'work'
@@ -56,12 +59,12 @@ _TAKE: LiteralString = """
     UNION ALL
     SELECT c.tenant_id, c.execution_id, c.id, 'step.started', 'ready', 'running', 'worker', %(worker)s, '',
            jsonb_build_object('attempt', c.attempt, 'token', c.lease_token, 'resume', c.resume)
-    FROM claimed c
+    FROM claimed c WHERE NOT c.waited
 )
 SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, t.masking_version,
        c.attempt, c.attempt_limit, extract(epoch FROM statement_timestamp() - c.started_at)::float AS tried_s,
        c.lease_token AS token, c.resume, c.verify_first, c.begun_by, c.crashes,
-       c.lock_wait_s, c.waited, c.queue, c.priority, c.asset_id,
+       c.lock_wait_s, c.waited, c.waited_for, c.queue, c.priority, c.asset_id,
        s.id AS step_id, s.key, s.name AS step_name, s.kind, s.spec, s.action_class, s.effect, s.on_failure,
        s.timeout_s, s.retries, s.max_parallel, s.successors, s.survives_worker,
        e.requested_by_id, e.environment, e.changes_assets, e.shares_assets, e.resources, e.max_wait_s,
@@ -98,7 +101,7 @@ class ClaimedStep:
     token: fencing token, required in every write. left_s: seconds to the execution's deadline.
     tried_s: seconds since the first claim of the step run.
     targets_checked: whether the targets were compared with the approved ones. masking_version: of the tenant's
-    masking rules. waited: it comes from waiting for assets, so the execution's clock may stand still.
+    masking rules. waited: it comes from waiting for assets (`waited_for`), so the execution's clock may stand still.
     resume: re-attach to the attempt that the worker `begun_by` began.
     """
 
@@ -117,6 +120,7 @@ class ClaimedStep:
     crashes: int
     lock_wait_s: float
     waited: bool
+    waited_for: list[UUID] | None
     queue: str
     priority: int
     asset_id: UUID | None

@@ -1,5 +1,6 @@
 """Give a claimed step run back: to try again later, to hand it over, or because its outcome is unknown."""
 
+from collections.abc import Collection
 from typing import LiteralString, Protocol
 from uuid import UUID
 
@@ -55,14 +56,16 @@ FROM back RETURNING step_run_id
 """
 )
 
-# The attempt did not begin, so it does not count. The next look is no older than its own time: work that became
-# ready before comes before.
+# Told once, and again when it waits for something else. The attempt did not begin, so it does not count. The next look
+# is no older than its own time: work that became ready before comes before.
 _WAIT: LiteralString = """
 WITH back AS (
     UPDATE opsc_step_run SET status = 'ready', attempt = attempt - CASE WHEN resume THEN 0 ELSE 1 END,
            not_before = statement_timestamp() + make_interval(secs => %(delay)s),
            ready_at = statement_timestamp() + make_interval(secs => %(delay)s),
-           waiting_since = statement_timestamp(), waiting_for = left(%(detail)s, 300),
+           waiting_since = statement_timestamp(), paused_before_s = coalesce(
+               (SELECT opsc_paused_s(e) FROM opsc_execution e WHERE e.id = execution_id), 0),
+           waiting_for = left(%(detail)s, 300),
            waits_for_assets = %(assets)s::uuid[]
     WHERE id = %(id)s AND status = 'running' AND lease_token = %(token)s
     RETURNING id, tenant_id, execution_id
@@ -71,12 +74,14 @@ WITH back AS (
     WHERE e.id = back.execution_id AND e.status = 'running' AND e.clock = 'work' AND NOT EXISTS (
         SELECT FROM opsc_step_run o WHERE o.execution_id = e.id AND o.id <> back.id
         AND o.status IN ('ready', 'running', 'retrying') AND o.waiting_since IS NULL)
+), history AS (
+    INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
+                            trace_id, data)
+    SELECT tenant_id, execution_id, id, 'lock.waiting', 'running', 'ready', 'worker', %(worker)s, %(trace)s,
+           jsonb_build_object('waiting_for', %(detail)s::text)
+    FROM back WHERE %(assets)s::uuid[] IS DISTINCT FROM %(before)s::uuid[]
 )
-INSERT INTO opsc_event (tenant_id, execution_id, step_run_id, type, from_status, to_status, actor_kind, actor,
-                        trace_id, data)
-SELECT tenant_id, execution_id, id, 'lock.waiting', 'running', 'ready', 'worker', %(worker)s, %(trace)s,
-       jsonb_build_object('waiting_for', %(detail)s::text)
-FROM back RETURNING step_run_id
+SELECT id FROM back
 """
 
 # Where the attempt goes on, its record stays open.
@@ -155,9 +160,22 @@ def retry_later(step: Attempt, outcome: Outcome, *, worker: str, delay_s: float)
     _through_claim(_RETRY, step, outcome, worker, delay=delay_s, **more)
 
 
-def wait_for_assets(step: Attempt, outcome: Outcome, *, worker: str, delay_s: float) -> None:
-    """Leave the step ready until the assets are free, looking again after `delay_s`. Raises LeaseLost."""
-    _through_claim(_WAIT, step, outcome, worker, delay=delay_s, assets=list(outcome.waits_for))
+def wait_for_assets(
+    step: Attempt,
+    outcome: Outcome,
+    *,
+    worker: str,
+    delay_s: float,
+    waited_for: Collection[UUID] | None = None,
+) -> None:
+    """Leave the step ready until the assets are free, looking again after `delay_s`. Raises LeaseLost.
+
+    `waited_for`: what it waited for until now, which is on record.
+    """
+    before = None if waited_for is None else sorted(waited_for)
+    _through_claim(
+        _WAIT, step, outcome, worker, delay=delay_s, assets=sorted(outcome.waits_for), before=before
+    )
 
 
 def hand_over(

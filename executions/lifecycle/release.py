@@ -13,6 +13,19 @@ SELECT finished_at IS NOT NULL AS over, cancel_requested_at IS NOT NULL OR abort
 FROM opsc_execution WHERE id = %(execution)s
 """
 
+_STILL_WAITS: LiteralString = """
+SELECT id FROM opsc_step_run
+WHERE execution_id = %(execution)s AND status = 'ready' AND waiting_since IS NOT NULL LIMIT 1
+"""
+
+# Whoever stands behind somebody whom a person holds up may go first, in every line in which that one stands.
+_MAY_OVERTAKE: LiteralString = """
+SELECT DISTINCT o.lockable_id FROM (
+    SELECT execution_id FROM (SELECT DISTINCT execution_id FROM opsc_line_place) every
+    WHERE opsc_waits_for_a_person(execution_id)) held_up
+JOIN opsc_line_place o ON o.execution_id = held_up.execution_id
+"""
+
 # One step run takes the leases for all of its execution. It comes again when it came first: before later work.
 _WAKE: LiteralString = """
 UPDATE opsc_step_run r SET not_before = NULL, ready_at = coalesce(r.started_at, r.ready_at)
@@ -46,8 +59,13 @@ def release_and_wake(execution_id: UUID, *, reviewed: bool = False) -> list[Read
     return leave_line(execution_id) if row["stopping"] else []
 
 
-def leave_line(execution_id: UUID) -> list[Ready]:
-    """Give up the execution's place in every line; those whose turn it is then may be claimed at once."""
+def leave_line(execution_id: UUID, *, unless_others_wait: bool = False) -> list[Ready]:
+    """Give up the execution's place in every line; those whose turn it is then may be claimed at once.
+
+    `unless_others_wait`: the place is kept for other step runs of the execution that wait in it.
+    """
+    if unless_others_wait and fetch_one(_STILL_WAITS, {"execution": execution_id}):
+        return []
     return wake_waiting_for(leases.leave_line(execution_id))
 
 
@@ -58,6 +76,11 @@ def wake_waiting_for(lockables: Collection[UUID], *, only: UUID | None = None) -
     """
     executions = leases.next_in_line(lockables, only=only) if lockables else []
     return _woken(_WAKE, executions=executions) if executions else []
+
+
+def wake_behind_people() -> list[Ready]:
+    """Let those in line go on who may overtake somebody that waits for a person, such as for a reserved asset."""
+    return wake_waiting_for([row["lockable_id"] for row in fetch(_MAY_OVERTAKE)])
 
 
 def wake_rest(execution_id: UUID) -> list[Ready]:

@@ -51,6 +51,8 @@ class StepRun(models.Model):
     not_before = models.DateTimeField(null=True)
     waiting_since = models.DateTimeField(null=True)
     lock_wait_s = models.FloatField(default=0, db_default=0)
+    # What its execution had been paused when this wait began: a pause in between is no part of the wait.
+    paused_before_s = models.FloatField(default=0, db_default=0)
     waiting_for = models.CharField(max_length=300, blank=True, db_default="")
     waits_for_assets = ArrayField(models.UUIDField(), null=True)
     lease_token = models.BigIntegerField(null=True)

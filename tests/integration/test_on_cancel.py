@@ -18,7 +18,7 @@ from tests.services.httpd import TargetHttp
 from tests.stopping import while_working
 from tests.world import World, events_of, output_of, runs_of, script, states_of, until, work_off
 
-pytestmark = pytest.mark.usefixtures("working")
+pytestmark = pytest.mark.usefixtures("working", "patient_reaper")
 
 
 def clean(text: str, **more: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from safety.models import Lease, Membership
 from tests.losing import LONG_AGO, claim, effects_begun, lost_midway, work_until
 from tests.world import World, runs_of, script
 
-pytestmark = pytest.mark.usefixtures("working")
+pytestmark = pytest.mark.usefixtures("working", "patient_reaper")
 
 LOST = Outcome(status=OutcomeStatus.INTERRUPTED, category="worker_lost", detail="worker w was lost")
 
