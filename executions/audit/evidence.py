@@ -1,9 +1,9 @@
 """The evidence of one execution as lines of JSON: what was planned, approved, decided, done and said, with hashes.
 
 Each line is one object in ASCII whose `line` says what it is, in this order: `evidence`, `execution`, `plan`,
-`approval`, `step` (each), then for each step run its `output` and the `step_run`, then each `event` and `decision`,
-`head`, `end`. Events and decisions are there as they were hashed, with their links. The last line counts the lines
-before it and has their SHA-256, so that no byte can change unseen. `offline.py` checks all of it.
+`approval`, `step` (each), then for each step run its `output` and the `step_run`, then each `event` and `decision` as
+it was hashed, with its link, and between them `link`, the bare links of other rows; `head`, `end`. The last line counts
+the lines before it and has their SHA-256, so that no byte can change unseen. `offline.py` checks all of it.
 """
 
 import json
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from executions.audit import evidence_rows, sealing
+from executions.audit.evidence_history import history_lines, span_of
 from executions.models import Execution
 
 FORMAT = 1
@@ -70,6 +71,7 @@ def _documents(execution_id: UUID, person: str) -> Iterator[dict[str, Any]]:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         execution = Execution.objects.select_related("tenant", "requested_by").get(pk=execution_id)
+        span = span_of(execution)
         yield {
             "line": "evidence",
             "format": FORMAT,
@@ -78,6 +80,7 @@ def _documents(execution_id: UUID, person: str) -> Iterator[dict[str, Any]]:
             "tenant": {"id": execution.tenant_id, "slug": execution.tenant.slug},
             "exported_at": evidence_rows.now(),
             "exported_by": person,
+            "chain": span.reaches,
         }
         steps = evidence_rows.steps_of(execution)
         yield evidence_rows.execution_line(execution, steps)
@@ -85,5 +88,5 @@ def _documents(execution_id: UUID, person: str) -> Iterator[dict[str, Any]]:
         yield from evidence_rows.approval_lines(execution)
         yield from steps
         yield from evidence_rows.run_lines(execution)
-        yield from evidence_rows.history_lines(execution)
-        yield evidence_rows.head_line(execution.tenant_id)
+        yield from history_lines(execution, span)
+        yield {"line": "head", "seq": span.head, "hash": span.head_hash}

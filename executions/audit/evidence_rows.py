@@ -7,47 +7,17 @@ from itertools import islice
 from typing import Any, LiteralString
 from uuid import UUID
 
-from django.contrib.auth.models import User
-
-from executions.audit.chain import DECISION_FORM, EVENT_FORM, NOTHING_BEFORE, SEALED_AT
 from executions.models import Approval, EffectRecord, Execution, OutputChunk, Step, StepRun
 from executions.plans.approved import approval_hash, narrowed_hash
-from safety.sql import Row, fetch, fetch_one
+from safety.sql import fetch
 
 RUNS_AT_ONCE = 200
 CHUNKS_AT_ONCE = 16
-ROWS_AT_ONCE = 1_000
 MOST_RETRIES = 100
 
 Document = dict[str, Any]
 
 _NOW: LiteralString = "SELECT statement_timestamp() AS now"
-
-_LINKED: LiteralString = f"""
-       l.tenant_id, l.seq, {SEALED_AT} AS sealed_at, encode(l.row_hash, 'hex') AS row_hash,
-       encode(l.hash, 'hex') AS hash, encode(p.hash, 'hex') AS previous
-"""
-
-_HISTORY: dict[str, LiteralString] = {
-    "event": f"""
-SELECT e.id, {EVENT_FORM} AS row, NULL::bigint AS actor_id, {_LINKED} FROM (
-    SELECT * FROM opsc_event WHERE execution_id = %(execution)s AND tenant_id = %(tenant)s AND id > %(after)s
-    ORDER BY id LIMIT %(most)s) e
-LEFT JOIN opsc_audit_link l ON l.kind = 'event' AND l.row_id = e.id
-LEFT JOIN opsc_audit_link p ON p.tenant_id = l.tenant_id AND p.seq = l.seq - 1 ORDER BY e.id
-""",  # noqa: S608  constants only
-    "decision": f"""
-SELECT d.id, {DECISION_FORM} AS row, d.actor_id, {_LINKED} FROM (
-    SELECT * FROM opsc_access_decision
-    WHERE execution_id = %(execution)s AND tenant_id = %(tenant)s AND id > %(after)s ORDER BY id LIMIT %(most)s) d
-LEFT JOIN opsc_audit_link l ON l.kind = 'decision' AND l.row_id = d.id
-LEFT JOIN opsc_audit_link p ON p.tenant_id = l.tenant_id AND p.seq = l.seq - 1 ORDER BY d.id
-""",  # noqa: S608  constants only
-}
-
-_HEAD: LiteralString = """
-SELECT seq, encode(hash, 'hex') AS hash FROM opsc_audit_link WHERE tenant_id = %(tenant)s ORDER BY seq DESC LIMIT 1
-"""
 
 
 def now() -> str:
@@ -204,31 +174,3 @@ def _step_run(run: StepRun, effects: list[Document], outputs: dict[int, str]) ->
         "effects": effects,
         "output_sha256": outputs,
     }
-
-
-def history_lines(execution: Execution) -> Iterator[Document]:
-    """Each event and each access decision as it was hashed, with its link; no link while it is not sealed."""
-    people = dict[int, str]()
-    for kind, statement in _HISTORY.items():
-        asked = {"execution": execution.pk, "tenant": execution.tenant_id, "most": ROWS_AT_ONCE}
-        after = -1
-        while rows := fetch(statement, asked | {"after": after}):
-            unknown = {row["actor_id"] for row in rows} - set(people) - {None}
-            people |= dict(User.objects.filter(pk__in=unknown).values_list("pk", "username"))
-            for row in rows:
-                document = {"line": kind, "row": row["row"], "link": _link(row)}
-                yield document if kind == "event" else document | {"actor": people.get(row["actor_id"])}
-            after = rows[-1]["id"]
-
-
-def _link(row: Row) -> Document | None:
-    if row["seq"] is None:
-        return None
-    names = ("tenant_id", "seq", "sealed_at", "row_hash", "hash")
-    return {name: row[name] for name in names} | {"previous": row["previous"] or NOTHING_BEFORE}
-
-
-def head_line(tenant_id: int) -> Document:
-    """The end of the tenant's chain at this moment; nothing was sealed yet: 0."""
-    head = fetch_one(_HEAD, {"tenant": tenant_id}) or {"seq": 0, "hash": NOTHING_BEFORE}
-    return {"line": "head", "seq": head["seq"], "hash": head["hash"]}

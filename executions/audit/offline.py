@@ -8,13 +8,14 @@ from typing import Any, BinaryIO
 
 from executions.audit.chain import NOTHING_BEFORE, Link
 from executions.audit.evidence import FORMAT, as_line
+from executions.audit.evidence_history import TO_HEAD, WITH_GAPS
 from executions.audit.evidence_rows import decided
 from executions.plans.approved import approval_hash, narrowed_hash
 
 LONGEST_LINE = 1 << 28  # bytes
 INCOMPLETE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 ONCE = ("evidence", "execution", "plan", "head", "end")
-MANY = ("approval", "step", "output", "step_run", "event", "decision")
+MANY = ("approval", "step", "output", "step_run", "event", "decision", "link")
 
 Document = dict[str, Any]
 
@@ -33,9 +34,13 @@ class Doubt:
 
 @dataclass
 class Evidence:
-    """One file. `doubts` reads it once; then `head` and the counts say what it holds."""
+    """One file. `doubts` reads it once; then `head` and the counts say what it holds.
+
+    wanted: hashes of the chain that were kept elsewhere, by the number of their link.
+    """
 
     file: BinaryIO
+    wanted: dict[int, str] = field(default_factory=dict)
     about: Document = field(default_factory=dict)
     execution: Document = field(default_factory=dict)
     head: Document = field(default_factory=dict)
@@ -46,7 +51,9 @@ class Evidence:
     _steps: list[Document] = field(default_factory=list)
     _targets: dict[str, frozenset[str | None]] = field(default_factory=dict)
     _said: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _last: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    _rows: dict[str, int] = field(default_factory=dict)
+    _chains: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _met: set[int] = field(default_factory=set)
 
     def doubts(self) -> Iterator[Doubt]:
         """Everything that is wrong. Memory is that of the steps with their targets and of the longest line."""
@@ -110,6 +117,8 @@ class Evidence:
                 yield from self._step_run(document)
             case "event" | "decision":
                 yield from self._history(kind, document)
+            case "link":
+                yield from self._linked(document["kind"], document["row_id"], document["link"])
             case "head":
                 self.head = document
 
@@ -126,23 +135,35 @@ class Evidence:
         belongs = (row["kind"], row["execution_id"], row["tenant_id"])
         if belongs != (kind, self.about["execution"], self.about["tenant"]["id"]):
             yield "row.differs", f"{kind} {row['id']} is of something else"
-        row_id, seq, chained = self._last.get(kind, (-1, 0, NOTHING_BEFORE))
-        if row["id"] <= row_id:
+        if row["id"] <= self._rows.get(kind, -1):
             yield "row.differs", f"{kind} {row['id']} stands after one that was written later"
+        self._rows[kind] = row["id"]
         if link is None:
             self.unsealed += 1
-            self._last[kind] = (row["id"], seq, chained)
             return
         self.sealed += 1
         if sha256(document["row"].encode()).hexdigest() != link["row_hash"]:
             yield "row.changed", f"{kind} {row['id']} is not what link {link['seq']} sealed"
+        yield from self._linked(kind, row["id"], link)
+
+    def _linked(self, kind: str, row_id: int, link: Document) -> Iterator[tuple[str, str]]:
         names = ("tenant_id", "seq", "sealed_at", "row_hash")
-        sealed = Link(kind=kind, row_id=row["id"], **{name: link[name] for name in names})
-        if sealed.hash_after(link["previous"]) != link["hash"] or link["tenant_id"] != row["tenant_id"]:
+        sealed = Link(kind=kind, row_id=row_id, **{name: link[name] for name in names})
+        of_tenant = link["tenant_id"] == self.about["tenant"]["id"]
+        if sealed.hash_after(link["previous"]) != link["hash"] or not of_tenant:
             yield "link.changed", f"the hash of link {link['seq']} is not that of its content"
-        if link["seq"] <= seq or (link["seq"] == seq + 1 and link["previous"] != chained):
+        has_gaps = self.about["chain"] == WITH_GAPS
+        chain = kind if has_gaps else ""
+        seq, previous = self._chains.get(chain, (0, NOTHING_BEFORE))
+        is_next = link["seq"] == seq + 1 and link["previous"] == previous
+        may_leap = link["seq"] > seq + 1 and (has_gaps or not self._chains)
+        if not is_next and not may_leap:
             yield "link.changed", f"link {link['seq']} does not follow link {seq}"
-        self._last[kind] = (row["id"], link["seq"], link["hash"])
+        self._chains[chain] = (link["seq"], link["hash"])
+        if link["seq"] in self.wanted:
+            self._met.add(link["seq"])
+            if self.wanted[link["seq"]] != link["hash"]:
+                yield "head.differs", f"link {link['seq']} has not the hash that was kept"
 
     def _as_a_whole(self) -> Iterator[Doubt]:
         if not self.counts["end"]:
@@ -167,9 +188,12 @@ class Evidence:
             )
         if not self._is_bound():
             yield Doubt("approval.differs", 0, "the approval hash is not that of the plan and its steps")
-        for _, seq, chained in self._last.values():
-            if seq > self.head["seq"] or (seq == self.head["seq"] and chained != self.head["hash"]):
+        for seq, last in self._chains.values():
+            at_head = self.about["chain"] == TO_HEAD or seq == self.head["seq"]
+            if seq > self.head["seq"] or (at_head and (seq, last) != (self.head["seq"], self.head["hash"])):
                 yield Doubt("head.differs", 0, f"its head is not one that link {seq} can belong to")
+        for seq in sorted(set(self.wanted) - self._met):
+            yield Doubt("head.differs", 0, f"link {seq} is not in it, so nothing can be said about its hash")
 
     def _is_bound(self) -> bool:
         execution = self.execution

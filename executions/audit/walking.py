@@ -50,7 +50,7 @@ class Walk:
     links: int = 0
     seq: int = 0
     head: str = NOTHING_BEFORE
-    # The hash that the last link has, and the one that it should have; the next one may be built on either.
+    # The hash that the last link has; when it is wrong, also the ones that it could have had before it was changed.
     _before: tuple[str, ...] = (NOTHING_BEFORE,)
     _rows: dict[str, int] = field(default_factory=dict)
     _latest_s: dict[str, float] = field(default_factory=dict)
@@ -119,9 +119,11 @@ class Walk:
         """After a gap nothing is known of the link before, so the next one is taken as it is."""
         self.links += 1
         self._rows[row["kind"]] = max(row["row_id"], self._rows.get(row["kind"], BEFORE_ALL))
+        is_next = row["seq"] == self.seq + 1
         if row["seq"] > self.seq:
             self.seq, self.head = row["seq"], row["hash"]
-            self._before = tuple({row["hash"], expected[0]})
+            changed = is_next and row["hash"] not in expected
+            self._before = (row["hash"], *expected) if changed else (row["hash"],)
 
     def _finding(self, code: str, place: str, message: str) -> Finding:
         return Finding(code, self.tenant, place, message)

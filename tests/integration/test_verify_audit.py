@@ -219,7 +219,7 @@ def test_batches_of_any_size_find_the_same(sealed: World, monkeypatch: pytest.Mo
     tamper(link("DELETE FROM opsc_audit_link", 6))
     tamper(link("UPDATE opsc_audit_link SET hash = sha256('x')", 9))
     expected = [("link.removed", "link 6"), ("link.changed", "link 9"), ("row.inserted", f"event {row}")]
-    for size in (1, 2, 3, 1000):
+    for size in (1, 2, 3, 4, 5, 1000):
         monkeypatch.setattr(walking, "BATCH", size)
         monkeypatch.setattr(verifying, "BATCH", size)
         assert findings() == expected

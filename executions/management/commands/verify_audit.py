@@ -1,6 +1,5 @@
 """Say whether events and access decisions are what was written."""
 
-import re
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -11,10 +10,10 @@ from executions.audit.walking import Finding, Walk
 from executions.cli import failing
 from executions.cli.command import OpsCommand
 from executions.cli.failing import BadInput
+from executions.cli.kept_heads import kept_heads
 from safety.models import Tenant
 
 MOST_TOLD = 1_000
-_HEAD = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 
 
 class Command(OpsCommand):
@@ -81,23 +80,12 @@ def _tenant(slug: str | None) -> Tenant | None:
 
 
 def _wanted(tenant: Tenant | None, given: list[str]) -> dict[int, dict[int, str]]:
-    """The heads that were kept, by their numbers. Raises BadInput."""
+    """The heads that were kept, by tenant. Raises BadInput."""
     if not given:
         return {}
     if tenant is None:
         raise BadInput("A head belongs to one chain.", hint="Give --tenant SLUG with --head.")
-    wanted: dict[int, str] = {}
-    for text in given:
-        match = _HEAD.fullmatch(text.strip())
-        if match is None:
-            raise BadInput(
-                f"--head {text[:100]!r} is no head.",
-                hint="Give SEQ:HASH as the log has it: a number, a colon and 64 digits from 0 to f.",
-            )
-        seq = int(match[1])
-        if wanted.setdefault(seq, match[2]) != match[2]:
-            raise BadInput(f"--head gives two hashes for link {seq}.", hint="One of them is wrong.")
-    return {tenant.pk: wanted}
+    return {tenant.pk: kept_heads(given)}
 
 
 def _head(walk: Walk) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from django.core.management.base import CommandParser
 
@@ -10,6 +10,7 @@ from executions.audit.offline import Doubt, Evidence
 from executions.cli import failing
 from executions.cli.command import OpsCommand
 from executions.cli.failing import BadInput
+from executions.cli.kept_heads import kept_heads
 from executions.cli.plain import one_line
 
 MOST_TOLD = 1_000
@@ -20,7 +21,7 @@ class Command(OpsCommand):
 
     help = (
         "Recompute every hash in a file of evidence and see that its parts fit together. Needs no database. "
-        "Whether its head is one of the real chain, `verify_audit --head` says."
+        "With a head that was kept elsewhere: see that its events and decisions are those of the real chain."
     )
     example = (
         "manage.py verify_evidence evidence-3f2a91c0.jsonl\n  manage.py verify_evidence - --json < run.jsonl"
@@ -31,19 +32,26 @@ class Command(OpsCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("file", metavar="FILE", help="what `evidence` wrote; - reads standard input")
+        parser.add_argument(
+            "--head",
+            action="append",
+            default=[],
+            metavar="SEQ:HASH",
+            help="a head of the tenant's chain that was kept elsewhere, such as in the log; may be given again",
+        )
 
     def act(self, options: dict[str, Any]) -> int:
-        place = options["file"]
+        place, wanted = options["file"], kept_heads(options["head"])
         if place == "-":
-            return self._verify(sys.stdin.buffer)
+            return self._verify(Evidence(sys.stdin.buffer, wanted))
         try:
             with Path(place).open("rb") as file:
-                return self._verify(file)
+                return self._verify(Evidence(file, wanted))
         except OSError as error:
             raise BadInput(f"{place}: {error.strerror}", hint="Give a file of evidence, or -.") from None
 
-    def _verify(self, file: BinaryIO) -> int:
-        found, told, count = Evidence(file), list[Doubt](), 0
+    def _verify(self, found: Evidence) -> int:
+        told, count = list[Doubt](), 0
         for doubt in found.doubts():
             count += 1
             if count <= MOST_TOLD:
@@ -83,6 +91,7 @@ def _document(found: Evidence, told: list[Doubt], count: int) -> dict[str, Any]:
         "decisions": found.counts["decision"],
         "sealed": found.sealed,
         "not_sealed": found.unsealed,
+        "chain": about.get("chain"),
         "head": f"{head.get('seq')}:{head.get('hash')}" if head else None,
         "sha256": found.sha256,
     }
