@@ -10,4 +10,4 @@ class ExecutionsConfig(AppConfig):
     verbose_name = "Executions"
 
     def ready(self) -> None:
-        from executions import granted  # noqa: F401  listens for changed memberships
+        from executions import granted, rules_changed  # noqa: F401  listen for changes that belong in the history

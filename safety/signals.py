@@ -5,3 +5,7 @@ from django.dispatch import Signal
 # A membership was made, changed or removed, in the transaction that does so. Sent with `membership`, `change`
 # (a sentence) and `by` (the person).
 grant_changed = Signal()
+
+# A masking rule was made, changed or removed, in the transaction that does so. Sent with `change` (a word), the rule as
+# it is `now` and as it was `before` (each None where there is none), and `by` (the person).
+masking_rule_changed = Signal()

@@ -14,6 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from safety.administration import TenantAdministeredAdmin, TenantFilter
 from safety.masking.trial import LONGEST_SAMPLE, Trial, tried
 from safety.models import MaskingRule
+from safety.signals import masking_rule_changed
 
 
 @admin.register(MaskingRule)
@@ -60,7 +61,21 @@ class MaskingRuleAdmin(TenantAdministeredAdmin):
         obj.changed_at = Now()
         if not change:
             obj.created_by = obj.changed_by
+        before = MaskingRule.objects.filter(pk=obj.pk).first() if change else None
         super().save_model(request, obj, form, change)
+        self._tell(request, "changed" if change else "made", obj, before)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self._tell(request, "removed", None, obj)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for rule in queryset:
+            self._tell(request, "removed", None, rule)
+        super().delete_queryset(request, queryset)
+
+    def _tell(self, request: HttpRequest, change: str, now: Any, before: Any) -> None:
+        masking_rule_changed.send(MaskingRule, change=change, now=now, before=before, by=request.user)
 
     @method_decorator(sensitive_post_parameters("sample"))
     def changeform_view(

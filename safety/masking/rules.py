@@ -7,11 +7,16 @@ from dataclasses import dataclass
 import re2
 
 from safety.masking.addresses import KIND as IP_ADDRESS
+from safety.masking.ordinary import SAMPLE
 from safety.masking.patterns import TABLE
 from safety.masking.plausible import says_nothing
 from safety.masking.spans import Span
 
 LONGEST_PATTERN = 500  # characters
+# Instructions of compiled patterns: at worst, each costs some nanoseconds for each byte that is masked.
+LARGEST = 500  # of one rule
+LARGEST_SET = 1000  # of one tenant's rules together, and of those for all tenants
+MOST_HIDDEN = 0.25  # of ordinary output
 # How much of a line is looked at at once, so that no pattern can make a long line slow; and what two looks share:
 # whatever tells a match (all of it but a long end) lies within so many bytes.
 SEGMENT = 2048
@@ -51,12 +56,29 @@ def check(pattern: str) -> None:
     if re.search(r"\[[^\]]*[^\x00-\x7f]", pattern):
         raise BadRule(r"only ASCII characters inside [...]; \S takes any other, too")
     program = _compiled(pattern)
+    if program.programsize > LARGEST:
+        raise BadRule(
+            f"it is too large to look for quickly ({program.programsize} parts, at most {LARGEST}); shorten "
+            "repetitions such as {400}"
+        )
     if program.groupindex:
         raise BadRule("groups with names are not taken; write (...) for what is to be masked")
     if any(found.start() == found.end() for found in map(program.search, _PROBES) if found):
         raise BadRule("it also matches nothing at all; let it demand at least one character")
     if all(program.search(word) for word in _ORDINARY):
         raise BadRule("it matches every ordinary word; add what stands before or around the secret")
+    hidden = sum(span.end - span.start for span in RuleSet([Rule("rule", pattern)]).spans(SAMPLE)) / len(
+        SAMPLE
+    )
+    if hidden > MOST_HIDDEN:
+        raise BadRule(
+            f"it would hide {hidden:.0%} of what commands print every day; add what stands before or around the secret"
+        )
+
+
+def size_of(pattern: str) -> int:
+    """The instructions of the compiled pattern. Raises BadRule when it does not compile."""
+    return int(_compiled(pattern).programsize)
 
 
 class RuleSet:

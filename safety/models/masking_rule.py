@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 
-from safety.masking.rules import BUILT_IN, KIND, LONGEST_PATTERN, BadRule, check
+from safety.masking.rules import BUILT_IN, KIND, LARGEST_SET, LONGEST_PATTERN, BadRule, check, size_of
 from safety.models.tenant import Tenant
 
 MOST_RULES = 20  # of one tenant, and as many for all tenants
@@ -56,4 +56,10 @@ class MaskingRule(models.Model):
         if others.count() >= MOST_RULES:
             raise ValidationError(
                 f"There are {MOST_RULES} rules already, the most that are taken. Remove one."
+            )
+        size = sum(map(size_of, [self.pattern, *others.values_list("pattern", flat=True)]))
+        if size > LARGEST_SET:
+            raise ValidationError(
+                "With this one the rules together are too large to look for quickly "
+                f"({size} parts, at most {LARGEST_SET}). Shorten repetitions such as {{400}}, or remove a rule."
             )

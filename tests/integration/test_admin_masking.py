@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from executions.models import Event
 from safety.models import MaskingRule, Tenant
 from safety.models.masking_rule import MOST_RULES
 from tests import factories
@@ -146,3 +147,38 @@ def test_a_pattern_that_is_wrong_is_not_tried_and_the_sample_stays_in_its_box(ni
     assert "&lt;b&gt;mine&lt;/b&gt;</textarea>" in shown
     assert "Nothing was tried: the sample is empty" in text_of(nina.post(address(), DATA | {"_try": "1"}))
     assert nina.post(address("change", 10**6), DATA | {"_try": "1"}).status_code == 404
+
+
+def test_every_change_of_a_rule_is_in_the_history_of_those_whom_it_masks(nina: Client) -> None:
+    acme, other = factories.a_tenant(), Tenant.objects.get(slug="other")
+    nina.post(address(), DATA | {"tenant": other.pk})
+    rule = MaskingRule.objects.get()
+    nina.post(address("change", rule.pk), DATA | {"pattern": r"CUST-\d{8}"})
+    nina.post(address("delete", rule.pk), {"post": "yes"})
+    told = Event.objects.filter(type="masking.rule_changed").order_by("id")
+    assert {event.tenant_id for event in told} == {other.pk}
+    assert [(event.actor, *(event.data[name] for name in ("change", "before", "now"))) for event in told] == [
+        ("nina", "made", "", r"customer: CUST-\d{6}"),
+        ("nina", "changed", r"customer: CUST-\d{6}", r"customer: CUST-\d{8}"),
+        ("nina", "removed", r"customer: CUST-\d{8}", ""),
+    ]
+    root = signed_in(User.objects.create_superuser("root"))
+    root.post(address(), DATA | {"tenant": ""})
+    chosen = {"action": "delete_selected", "_selected_action": [MaskingRule.objects.get().pk], "post": "yes"}
+    root.post(address("changelist"), chosen)
+    told = Event.objects.filter(type="masking.rule_changed").order_by("id")[3:]
+    assert not MaskingRule.objects.exists()
+    assert [(event.tenant_id, event.data["change"]) for event in told] == [
+        (tenant, change) for change in ("made", "removed") for tenant in sorted((acme.pk, other.pk))
+    ]
+    assert {event.actor for event in told} == {"the platform's operators"}
+
+
+def test_rules_that_together_are_too_large_to_look_for_quickly_are_refused(nina: Client) -> None:
+    other = Tenant.objects.get(slug="other")
+    for number in range(2):
+        wide = DATA | {"tenant": other.pk, "kind": f"k{'x' * number}", "pattern": f"K{number}[^u-z]{{150}}x"}
+        assert nina.post(address(), wide).status_code == 302
+    third = DATA | {"tenant": other.pk, "pattern": "third[^u-z]{150}x"}
+    assert "too large to look for quickly" in text_of(nina.post(address(), third))
+    assert MaskingRule.objects.count() == 2

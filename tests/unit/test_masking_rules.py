@@ -34,6 +34,8 @@ def masker_with(*patterns: str, ip_addresses: bool = False) -> Masker:
         ("one\ntwo", "line break"),
         (r"\w+", "every ordinary word"),
         (".", "every ordinary word"),
+        ("[^ ]{3,}", "it would hide 79% of what commands print"),
+        ("[a-q][^u-z]{400}x", "1206 parts, at most 500"),
         ("a" * (LONGEST_PATTERN + 1), "at most"),
     ],
 )
