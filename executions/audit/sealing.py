@@ -57,6 +57,14 @@ SELECT extract(epoch FROM statement_timestamp() - min(at))::float AS waits_s FRO
 ) unsealed
 """
 
+_OWNED: LiteralString = """
+SELECT bool_or(pg_has_role(c.relowner, 'MEMBER')
+               OR has_table_privilege(c.oid, 'UPDATE') OR has_table_privilege(c.oid, 'DELETE')
+               OR has_table_privilege(c.oid, 'TRUNCATE')) AS owned
+FROM pg_class c
+WHERE c.oid IN ('opsc_event'::regclass, 'opsc_access_decision'::regclass, 'opsc_audit_link'::regclass)
+"""
+
 
 def seal(most: int = MOST) -> int:
     """Append links for what has become final, at most about `most` rows; how many it were."""
@@ -74,6 +82,12 @@ def waits_s() -> float | None:
     """How long the oldest row has been waiting to be sealed; none when all are."""
     row = fetch_one(_OLDEST)
     return row["waits_s"] if row else None
+
+
+def could_be_rewritten() -> bool:
+    """Whether this account of the database has more rights to history than to read it and to add to it."""
+    row = fetch_one(_OWNED)
+    return row is None or bool(row["owned"])
 
 
 def _seal_batch(kind: str, final: int) -> int:

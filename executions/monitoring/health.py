@@ -115,11 +115,16 @@ def _workers() -> Part:
 def _audit() -> Part:
     waits_s = sealing.waits_s()
     if waits_s is None:
-        return Part("audit", State.OK, "every event and access decision is sealed")
-    waits = f"what happened {waits_s:,.0f} s ago is not sealed yet"
-    if waits_s < SEALED_LATE_S:
-        return Part("audit", State.OK, waits)
-    return Part("audit", State.WARNING, f"{waits}; is a scheduler running?")
+        said = "every event and access decision is sealed"
+    else:
+        said = f"what happened {waits_s:,.0f} s ago is not sealed yet"
+    if (waits_s or 0.0) >= SEALED_LATE_S:
+        return Part("audit", State.WARNING, f"{said}; is a scheduler running?")
+    if settings.DATABASE_URL and sealing.could_be_rewritten():
+        return Part(
+            "audit", State.WARNING, f"{said}; this database account owns history and could rewrite it"
+        )
+    return Part("audit", State.OK, said)
 
 
 def _disk() -> Part:

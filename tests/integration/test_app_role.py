@@ -28,6 +28,17 @@ def as_app(world: World) -> Iterator[str]:
         cursor.execute(f"RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+def test_health_tells_the_accounts_apart(world: World, as_app: str) -> None:
+    def audit() -> str:
+        parts = manage("health", "--json").json["parts"]
+        return next(part["detail"] for part in parts if part["name"] == "audit")
+
+    assert audit() == "every event and access decision is sealed"
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ROLE")
+    assert "this database account owns history and could rewrite it" in audit()
+
+
 def test_the_account_runs_plans_seals_and_verifies(world: World, working: None, as_app: str) -> None:
     assert work_until_over(world.submit(wait_step()).execution_id) == "succeeded"
     sealing.seal()

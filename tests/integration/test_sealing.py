@@ -69,9 +69,8 @@ def test_a_sweep_seals_what_a_run_left_in_one_chain_without_a_gap(world: World, 
     assert [link.seq for link in links] == list(range(1, rows() + 1))
     assert {link.tenant_id for link in links} == {world.acme.pk}
     assert sealing.seal() == 0
-    assert (
-        manage("health", "--json").json["parts"][3]["detail"] == "every event and access decision is sealed"
-    )
+    said = manage("health", "--json").json["parts"][3]["detail"]
+    assert said.startswith("every event and access decision is sealed")
 
 
 def test_each_tenant_has_its_own_chain(world: World) -> None:
