@@ -39,6 +39,14 @@ def number(name: str, default: float, *, low: float, high: float) -> float:
     return value
 
 
+def choice(name: str, default: str, *, among: tuple[str, ...]) -> str:
+    """One of these words; raises ImproperlyConfigured with the name and the words."""
+    value = str(reader.str(name, default=default))
+    if value not in among:
+        raise ImproperlyConfigured(f"{name}={value!r}: must be one of {', '.join(among)}.")
+    return value
+
+
 def generated_secret(name: str) -> str:
     """`NAME` from the environment, else a random key kept in the data folder (mode 0600).
 

@@ -14,6 +14,8 @@ OPSC_VERSION = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project
 DEBUG = env.reader.bool("OPSC_DEBUG", default=False)
 
 SECRET_KEY = env.generated_secret("SECRET_KEY")
+# Still read with, while the key is rotated.
+SECRET_KEY_FALLBACKS = [key for key in [env.reader.str("OPSC_SECRET_KEY_PREVIOUS", default="")] if key]
 # Signs the wake-ups on the broker; the second key is still accepted while keys are rotated.
 MESSAGE_KEY = env.generated_secret("OPSC_MESSAGE_KEY")
 MESSAGE_KEY_PREVIOUS = env.reader.str("OPSC_MESSAGE_KEY_PREVIOUS", default="")
@@ -47,6 +49,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "safety.signin.middleware.SessionLimitsMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "safety.signin.middleware.SecondFactorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -176,6 +179,10 @@ OPSC = {
     "LOGIN_LOCK_S": env.number("OPSC_LOGIN_LOCK_S", 900, low=1, high=86400),
     "SESSION_S": SESSION_COOKIE_AGE,
     "SESSION_IDLE_S": env.number("OPSC_SESSION_IDLE_S", 3600, low=60, high=2592000),
+    "STEP_UP_S": env.number("OPSC_STEP_UP_S", 900, low=30, high=86400),
+    "REQUIRE_SECOND_FACTOR": env.choice(
+        "OPSC_REQUIRE_SECOND_FACTOR", "none", among=("none", "approvers", "everybody")
+    ),
     "LEASE_TTL_S": env.number("OPSC_LEASE_TTL_S", 30, low=1, high=3600),
     "SWEEP_INTERVAL_S": env.number("OPSC_SWEEP_INTERVAL_S", 2, low=0.1, high=300),
     "KILL_GRACE_S": env.number("OPSC_KILL_GRACE_S", 5, low=0.1, high=300),

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from executions.web.permission import person
 from safety.signin import door, sessions
-from safety.signin.models import SignInRecord
+from safety.signin.models import RecoveryCode, SecondFactor, SignInRecord
 from safety.signin.records import What, record
 
 RECORDS_SHOWN = 20
@@ -37,8 +37,17 @@ class OwnPasswordForm(PasswordChangeForm):
 @never_cache
 def account(request: HttpRequest) -> HttpResponse:
     """What there is to know and to do about one's own account."""
-    records = SignInRecord.objects.filter(user_id=person(request).pk).order_by("-pk")
-    return render(request, "registration/account.html", {"records": records[:RECORDS_SHOWN]})
+    user = person(request)
+    records = SignInRecord.objects.filter(user_id=user.pk).order_by("-pk")
+    return render(
+        request,
+        "registration/account.html",
+        {
+            "records": records[:RECORDS_SHOWN],
+            "second_factor": SecondFactor.objects.filter(user=user).first(),
+            "recovery_codes": RecoveryCode.objects.filter(user=user).count(),
+        },
+    )
 
 
 @sensitive_post_parameters()

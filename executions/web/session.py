@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render, resolve_url
 from django.views.decorators.cache import never_cache
@@ -16,11 +16,9 @@ from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRefresh
 
 from executions.web import one_time
+from executions.web.second_step import TOO_MANY_REQUESTS, go_on
 from safety.signin import door, sessions
-from safety.signin.entering import enter
 from safety.signin.throttle import Lock
-
-TOO_MANY_REQUESTS = 429
 
 
 class SignInForm(AuthenticationForm):
@@ -48,8 +46,7 @@ class _ByPassword(LoginView):
         return super().get_context_data(ended=sessions.why_ended(self.request), **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        enter(self.request, form.get_user(), door.PASSWORD)
-        return HttpResponseRedirect(self.get_success_url())
+        return go_on(self.request, form.get_user(), door.PASSWORD, self.get_success_url())
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         answer = super().form_invalid(form)
@@ -94,5 +91,4 @@ def once(request: HttpRequest, token: str) -> HttpResponse:
     user = one_time.redeem(token)
     if user is None:
         return render(request, "registration/once.html", {"is_used": True}, status=410)
-    enter(request, user, one_time.METHOD)
-    return redirect("executions:list")
+    return go_on(request, user, one_time.METHOD, resolve_url("executions:list"))

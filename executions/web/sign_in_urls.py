@@ -4,12 +4,16 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.generic.base import RedirectView
 
-from executions.web import account, session
+from executions.web import account, second_factor, second_step, session
+from safety.signin.middleware import is_open
 
 urlpatterns = [
     path("sign-in/", session.sign_in, name="login"),
     path("sign-in/once/<str:token>/", session.once, name="once"),
-    path("sign-out/", LogoutView.as_view(), name="logout"),
+    path("sign-out/", is_open(LogoutView.as_view()), name="logout"),
+    path("sign-in/code/", second_step.code, name="second_step"),
+    path("sign-in/again/", second_factor.again, name="again"),
+    path("account/second-factor/", second_factor.set_up, name="second_factor"),
     path("account/", account.account, name="account"),
     path("account/password/", account.password, name="password"),
     path("account/sign-out-everywhere/", account.sign_out_everywhere, name="sign_out_everywhere"),

@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse
 
 from safety.administration import HistoryAdmin
 from safety.confirmation import confirmed
-from safety.signin import locks
-from safety.signin.models import SignInCount, SignInRecord
+from safety.signin import factors, locks
+from safety.signin.models import SecondFactor, SignInCount, SignInRecord
 from safety.signin.throttle import KINDS
 
 
@@ -67,5 +67,38 @@ class SignInCountAdmin(PlatformAdmin):
             title="Lift these locks?",
             consequence="The tries so far are forgotten, so whoever tried may try again at once.",
             describe=lambda row: f"{self.of(row)}: {self.account_name(row)} {row.address}, {row.tries} tries",
+            act=act,
+        )
+
+
+@admin.register(SecondFactor)
+class SecondFactorAdmin(PlatformAdmin):
+    """Who has a second factor; never its secret."""
+
+    list_display = ("user", "since")
+    list_select_related = ("user",)
+    search_fields = ("user__username",)
+    fields = ("user", "since")
+    ordering = ("user__username",)
+    actions = ("take_away",)
+
+    def has_take_away_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    @admin.action(description="Take away, so that it is set up anew", permissions=["take_away"])
+    def take_away(self, request: HttpRequest, queryset: QuerySet[SecondFactor]) -> HttpResponse | None:
+        """For somebody who has lost the authenticator and the recovery codes."""
+
+        def act(row: SecondFactor, reason: str) -> str:
+            by = User.objects.get(pk=request.user.pk or 0)
+            return "" if factors.reset(row.user, by=by, reason=reason) else f"{row.user} has none."
+
+        return confirmed(
+            self,
+            request,
+            queryset.select_related("user"),
+            title="Take these second factors away?",
+            consequence="Be sure that it is the person who asks: from now on their password is enough. "
+            "Their sessions end.",
             act=act,
         )

@@ -15,6 +15,8 @@ class SignInRecord(models.Model):
         LIFTED = "lifted", "lock lifted"
         PASSWORD = "password", "password changed"
         ENDED = "ended", "signed out everywhere"
+        ENROLLED = "enrolled", "second factor set up"
+        RESET = "reset", "second factor taken away"
 
     user_id = models.BigIntegerField()
     name = models.CharField(max_length=150)
@@ -83,3 +85,32 @@ class SessionsEnd(models.Model):
 
     def __str__(self) -> str:
         return f"sessions before {self.at}"
+
+
+class SecondFactor(models.Model):
+    """The authenticator of one account: its secret, sealed, and the last time step whose code was used."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
+    sealed = models.TextField()
+    last_step = models.BigIntegerField()
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "opsc_second_factor"
+
+    def __str__(self) -> str:
+        return f"second factor of {self.user}"
+
+
+class RecoveryCode(models.Model):
+    """The hash of a code that stands in for the authenticator once; using it removes it."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "opsc_recovery_code"
+        constraints = [models.UniqueConstraint(fields=["user", "digest"], name="one_recovery_code")]
+
+    def __str__(self) -> str:
+        return f"a recovery code of {self.user}"

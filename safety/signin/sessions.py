@@ -65,6 +65,12 @@ def be_active(request: HttpRequest) -> None:
         request.session[ACTIVE_AT] = now
 
 
+def is_fresh(request: HttpRequest) -> bool:
+    """Whether the person signed in so lately that they need not do it again for something that matters."""
+    now = getattr(request, "session_now", None)
+    return now is not None and now - request.session[SIGNED_IN_AT] <= settings.OPSC["STEP_UP_S"]
+
+
 def end_all(user: User) -> None:
     """End every session that this account has now."""
     fetch(_END, {"user": user.pk})

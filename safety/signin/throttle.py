@@ -19,7 +19,8 @@ from safety.sql import fetch, fetch_one
 HERE: Final = "here"  # one account from one address
 ADDRESS: Final = "address"
 ACCOUNT: Final = "account"
-KINDS: Final = {HERE: "account and address", ADDRESS: "address", ACCOUNT: "account"}
+CODE: Final = "code"  # second factor of one account; only who knows its password comes that far
+KINDS: Final = {HERE: "account and address", ADDRESS: "address", ACCOUNT: "account", CODE: "code"}
 ACCOUNT_WINDOW_S: Final = 3600
 KNOWN_FOR: Final = timedelta(days=30)
 
@@ -103,21 +104,21 @@ def count(attempt: Try) -> Lock | None:
     """Count this try before anything is compared; the lock that stands in its way, if one does."""
     fetch(_FORGET_OLD)
     for one in _counts(attempt):
-        row = fetch_one(
-            _COUNT,
-            {
-                "kind": one.kind,
-                "account": one.account,
-                "address": one.address,
-                "user": attempt.user_id if one.account else None,
-                "window": one.window_s,
-                "limit": one.limit,
-                "lock": settings.OPSC["LOGIN_LOCK_S"],
-            },
-        )
-        if row and row["tries"] > one.limit:
-            return Lock(one.kind, max(row["seconds"], 1), row["tries"] == one.limit + 1)
+        lock = _charge(one, attempt.user_id if one.account else None)
+        if lock is not None:
+            return lock
     return None
+
+
+def count_code(name: str, user_id: int) -> Lock | None:
+    """Count this code before it is compared; the lock that stands in its way, if one does."""
+    return _charge(_codes(name), user_id)
+
+
+def code_succeeded(name: str) -> None:
+    """Forget the wrong codes of this account."""
+    one = _codes(name)
+    SignInCount.objects.filter(kind=one.kind, account=one.account, address=one.address).delete()
 
 
 def succeeded(attempt: Try) -> None:
@@ -133,6 +134,27 @@ def lift(*, name: str = "", address: str = "") -> int:
     """Forget the tries of this account, or from this address; how many counts were taken away."""
     wanted = {"account": account_key(name)} if name else {"address": place(address)}
     return SignInCount.objects.filter(**wanted).delete()[0]
+
+
+def _codes(name: str) -> Count:
+    limit, lock_s = settings.OPSC["LOGIN_TRIES"], settings.OPSC["LOGIN_LOCK_S"]
+    return Count(CODE, account_key(name), "", limit, lock_s)
+
+
+def _charge(one: Count, user_id: int | None) -> Lock | None:
+    parameters = {
+        "kind": one.kind,
+        "account": one.account,
+        "address": one.address,
+        "user": user_id,
+        "window": one.window_s,
+        "limit": one.limit,
+        "lock": settings.OPSC["LOGIN_LOCK_S"],
+    }
+    row = fetch_one(_COUNT, parameters)
+    if row and row["tries"] > one.limit:
+        return Lock(one.kind, max(row["seconds"], 1), row["tries"] == one.limit + 1)
+    return None
 
 
 def _counts(attempt: Try) -> list[Count]:
