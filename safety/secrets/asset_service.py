@@ -10,6 +10,7 @@ from uuid import UUID
 
 import requests
 
+from safety.secrets.bounded import BoundedSession
 from safety.secrets.breaker import CircuitBreaker
 from safety.secrets.errors import (
     NoVersions,
@@ -118,14 +119,14 @@ class AssetService:
         token = given.token or (_content(given.token_file, self._name) if given.token_file else "")
         failure: SecretError | None
         try:
-            answer = requests.get(
-                f"{given.address}/{asset}/credentials",
-                headers={"Accept": "application/json"}
-                | ({"Authorization": f"Bearer {token}"} if token else {}),
-                timeout=(CONNECT_TIMEOUT_S, given.timeout_s),
-                allow_redirects=False,
-                verify=given.ca_file or True,
-            )
+            with BoundedSession(CONNECT_TIMEOUT_S + given.timeout_s, verify=given.ca_file or True) as session:
+                answer = session.get(
+                    f"{given.address}/{asset}/credentials",
+                    headers={"Accept": "application/json"}
+                    | ({"Authorization": f"Bearer {token}"} if token else {}),
+                    timeout=(CONNECT_TIMEOUT_S, given.timeout_s),
+                    allow_redirects=False,
+                )
         except (requests.RequestException, OSError) as error:
             failure = unanswered(self._name, error)
         else:

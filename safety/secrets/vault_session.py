@@ -11,6 +11,7 @@ import hvac  # type: ignore[import-untyped]
 from hvac import exceptions as refusals
 
 from safety.masking import Masker, live
+from safety.secrets.bounded import BoundedSession
 from safety.secrets.errors import SecretError, SignInRefused, StoreUntrusted, TokenExpired
 from safety.secrets.vault_faults import in_our_words, object_in
 from safety.secrets.vault_settings import VaultSettings
@@ -110,6 +111,7 @@ class VaultSession:
                 namespace=given.namespace or None,
                 verify=given.ca_file or True,
                 timeout=(CONNECT_TIMEOUT_S, given.timeout_s),
+                session=BoundedSession(CONNECT_TIMEOUT_S + given.timeout_s, verify=given.ca_file or True),
                 allow_redirects=False,  # a redirect could carry the token elsewhere
             )
             if client.token:
