@@ -1,9 +1,9 @@
 """The evidence of one execution as lines of JSON: what was planned, approved, decided, done and said, with hashes.
 
 Each line is one object in ASCII whose `line` says what it is, in this order: `evidence`, `execution`, `plan`,
-`approval`, `step` (each), then for each step run its `output` and the `step_run`, then each `event` and `decision` as
-it was hashed, with its link, and between them `link`, the bare links of other rows; `head`, `end`. The last line counts
-the lines before it and has their SHA-256, so that no byte can change unseen. `offline.py` checks all of it.
+`approval`, `step` (each), then each `step_run` behind the `output` of it and of some others, then each `event` and
+`decision` as it was hashed, with its link, and between them `link`, the bare links of other rows; `head`, `end`. The
+last line counts those before it and has their SHA-256, so that no byte can change unseen. `offline.py` checks it all.
 """
 
 import json

@@ -125,7 +125,7 @@ def approval_lines(execution: Execution) -> Iterator[Document]:
 
 
 def run_lines(execution: Execution) -> Iterator[Document]:
-    """For each step run the pieces of its masked output, then itself with the hash of each attempt's output."""
+    """Some step runs at a time: the pieces of their masked output, then each with the hash of each attempt's output."""
     rows = (
         StepRun.objects.filter(execution=execution).select_related("step", "asset").order_by("position", "pk")
     )

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -112,14 +113,17 @@ def test_a_row_with_an_id_that_was_never_drawn_is_not_sealed(world: World) -> No
     assert AuditLink.objects.get().row_id < 2**60
 
 
-def test_eight_writers_and_two_sealers_make_one_gapless_chain(world: World) -> None:
+@pytest.mark.parametrize("sealer", [sealing.seal, sweeper.tick])
+def test_eight_writers_and_two_sealers_make_one_gapless_chain(
+    world: World, sealer: Callable[[], Any]
+) -> None:
     run = factories.an_execution(world.olga, tenant=world.acme)
-    writing = threading.Event()
+    written = threading.Event()
 
     def act(number: int) -> None:
         if number >= 8:
-            while not writing.is_set() or sealing.seal():
-                sealing.seal()
+            while not written.is_set():
+                sealer()
             return
         for turn in range(60):
             with transaction.atomic():
@@ -128,11 +132,11 @@ def test_eight_writers_and_two_sealers_make_one_gapless_chain(world: World) -> N
                     tenant_id=world.acme.pk, question=f"run:{turn}", allowed=True, reason=""
                 )
         if barrier.wait(60) == 0:
-            writing.set()
+            written.set()
 
     barrier = threading.Barrier(8)
     assert [outcome for outcome in in_threads(10, act) if outcome] == []
-    until(lambda: (sealing.seal(), AuditLink.objects.count() == 960)[1])
+    until(lambda: (sealer(), AuditLink.objects.count() == 960)[1])
     links = list(AuditLink.objects.order_by("seq"))
     assert [link.seq for link in links] == list(range(1, 961))
     for kind in AuditLink.Kind:

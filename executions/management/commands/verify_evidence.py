@@ -69,7 +69,7 @@ class Command(OpsCommand):
             self.stderr.write(f"… and {count - MOST_TOLD:,} findings more")
         for name, value in _document(found, [], count).items():
             if name not in ("whole", "findings", "findings_total"):
-                self.stdout.write(one_line(f"{name.replace('_', ' '):<14}{value}", 300))
+                self.stdout.write(f"{name.replace('_', ' '):<15}{one_line(str(value), 300)}")
         self.stdout.write(f"BROKEN: {count:,} findings" if count else "whole")
 
 
@@ -82,7 +82,7 @@ def _document(found: Evidence, told: list[Doubt], count: int) -> dict[str, Any]:
         "execution": about.get("execution"),
         "name": execution.get("name"),
         "status": execution.get("status"),
-        "tenant": about.get("tenant"),
+        "tenant": tenant.get("slug") if isinstance(tenant := about.get("tenant"), dict) else None,
         "exported": f"{about.get('exported_at')} by {about.get('exported_by')}",
         "software": about.get("software"),
         "approval_hash": execution.get("approval_hash_is"),
