@@ -82,3 +82,9 @@ class TooFast(LimitReached):
     """More within a minute than a limit allows. A retry makes sense in a minute."""
 
     code = "limit.rate"
+
+
+class RolloutOff(Conflict):
+    """Runs of the tenant are off. A retry makes sense when somebody has changed that."""
+
+    code = "rollout.off"

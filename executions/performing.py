@@ -8,7 +8,7 @@ from uuid import uuid5
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from executions import cleaning
+from executions import cleaning, shadowing
 from executions.connectors.base import ConnectorError, Ended, NotStarted, OutcomeUnknown, Result, Target, Work
 from executions.connectors.registry import connector_for
 from executions.expectations import unmet
@@ -42,6 +42,8 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
         )
     if step.waited:
         work_goes_on(step.execution_id)
+    if step.shadow:
+        return shadowing.instead(step, context.worker)
     sink = OutputStore(step, context.masker)
     if step.verify_first:
         answer = _probe(context, step)
@@ -260,6 +262,6 @@ class _ProbeSink:
 
 
 def forget(step: ClaimedStep) -> None:
-    """Remove what the step left on its target, now that its result is on record; never raises."""
-    if step.survives_worker:
+    """Remove what the step left on its target (a shadow: nothing), now that its result is on record; never raises."""
+    if step.survives_worker and not step.shadow:
         connector_for(step.kind, step.connection or "").forget(_work(step))

@@ -23,7 +23,8 @@ class NewExecution:
     """An execution about to be stored.
 
     confirmed: its requester confirms it (level 1). again: although the same plan ran a short while ago.
-    override: what its requester let through as no secret, for the history; None when there was nothing.
+    override: what its requester let through as no secret, for the history; None when there was nothing. shadow: it
+    touches no target.
     """
 
     id: UUID
@@ -38,6 +39,7 @@ class NewExecution:
     confirmed: bool
     again: bool = False
     override: Mapping[str, Any] | None = None
+    shadow: bool = False
 
     @property
     def status(self) -> ExecutionStatus:
@@ -91,14 +93,14 @@ WITH execution AS (
         id, tenant_id, requested_by_id, retry_of_id, name, plan, plan_hash, approval_hash, approval_level,
         idempotency_key, status, mode, sla, action_class, environment, priority, fail_when_busy, max_wait_s,
         changes_assets, shares_assets, resources, touches, estimate_s, policy, step_limit_s, limit_s,
-        lease_limit_s, attempt_limit, total_runs, open_runs, trace_id, queued_at)
+        lease_limit_s, attempt_limit, total_runs, open_runs, shadow, trace_id, queued_at)
     SELECT
         %(id)s, %(tenant)s, %(user)s, coalesce(%(retry_of)s::uuid, f.id), %(name)s, %(plan)s,
         %(plan_hash)s, %(approval_hash)s, %(approval_level)s, %(key)s, %(status)s, %(mode)s, %(sla)s,
         %(action_class)s, %(environment)s, %(priority)s, %(fail_when_busy)s, %(max_wait)s,
         %(changes_assets)s::jsonb, %(shares_assets)s::jsonb, %(resources)s::jsonb, %(touches)s::text[],
         %(estimate)s, %(policy)s, %(step_s)s, %(execution_s)s, %(lease_s)s, %(attempts)s, %(total)s, %(total)s,
-        %(trace)s, CASE WHEN %(status)s = 'queued' THEN statement_timestamp() END
+        %(shadow)s, %(trace)s, CASE WHEN %(status)s = 'queued' THEN statement_timestamp() END
     FROM opsc_earlier(%(key)s, %(tenant)s, %(plan_hash)s, %(window)s) f
     ON CONFLICT (idempotency_key) WHERE blocks_repeats DO NOTHING
     RETURNING id, tenant_id, status, approval_level, approval_hash
@@ -214,6 +216,7 @@ def _execution_parameters(new: NewExecution) -> dict[str, Any]:
         "attempts": policy.attempts,
         "approval_s": policy.approval_s,
         "total": frozen.step_run_count,
+        "shadow": new.shadow,
         "trace": uuid4().hex,
         "queue": "immediate" if new.mode is Mode.IMMEDIATE else frozen.sla.value,
         "confirmed": new.confirmed,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from executions import dispatch, idempotency, immediate_slots, limits, overriding, switches
+from executions import dispatch, idempotency, immediate_slots, limits, overriding, rollout, switches
 from executions.errors import Conflict, KeyMismatch, NotAllowed, RanBefore, Refusal, SwitchedOff
 from executions.inventory import frozen_for
 from executions.models import Execution
@@ -140,6 +140,7 @@ def submit_frozen(
         confirmed=confirmed and frozen.approval_level == 1,
         again=again,
         override=override,
+        shadow=rollout.is_shadow(frozen, tenant),
     )
     with limits.counted(user, tenant):
         return _stored(new, question, user, switches.objection(frozen, tenant))

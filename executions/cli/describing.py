@@ -18,6 +18,7 @@ def describe(execution: Execution, *, output: bool = False) -> dict[str, Any]:
         "status": execution.status,
         "status_reason": execution.status_reason,
         "mode": execution.mode,
+        "shadow": execution.shadow,
         "sla": execution.sla,
         "action_class": execution.action_class,
         "environment": execution.environment,

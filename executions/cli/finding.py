@@ -10,6 +10,8 @@ from django.db.models import Model, QuerySet
 from executions.cli.failing import BadInput
 from executions.errors import NotFound
 from executions.models import Execution, StepRun
+from safety.models import Tenant
+from safety.visibility import tenants_visible_to
 
 SHORTEST = 4
 MOST_LISTED = 10
@@ -31,6 +33,17 @@ def find_execution(text: str, user: User) -> Execution:
 def find_step_run(text: str, user: User) -> StepRun:
     """The step run whose id starts like this. Raises like `find_execution`."""
     return _find(StepRun.objects.visible_to(user).select_related("execution", "step"), text, "step run")
+
+
+def find_tenant(slug: str, user: User) -> Tenant:
+    """The tenant of that slug, among those the person sees; a superuser sees all. Raises BadInput."""
+    seen = Tenant.objects.all()
+    if not user.is_superuser:
+        seen = seen.filter(pk__in=tenants_visible_to(user))
+    found = seen.filter(slug=slug).first()
+    if found is None:
+        raise BadInput(f"There is no tenant {slug[:60]!r} that you may see.")
+    return found
 
 
 def _find(rows: "QuerySet[Row]", text: str, what: str) -> Row:

@@ -69,7 +69,7 @@ SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, 
        s.timeout_s, s.retries, s.max_parallel, s.successors, s.survives_worker,
        e.requested_by_id, e.environment, e.changes_assets, e.shares_assets, e.resources, e.max_wait_s,
        e.policy, e.step_limit_s, e.lease_limit_s,
-       e.approval_level, e.approval_hash, e.trace_id, e.fail_when_busy,
+       e.shadow, e.approval_level, e.approval_hash, e.trace_id, e.fail_when_busy,
        e.cancel_requested_at IS NOT NULL AS cancel_requested, e.cancel_kind, e.cancel_actor, e.cancel_reason,
        e.targets_checked,
        coalesce(extract(epoch FROM coalesce(b.deadline_at, e.deadline_at) - statement_timestamp()),
@@ -102,7 +102,7 @@ class ClaimedStep:
     tried_s: seconds since the first claim of the step run.
     targets_checked: whether the targets were compared with the approved ones. masking_version: of the tenant's
     masking rules. waited: it comes from waiting for assets (`waited_for`), so the execution's clock may stand still.
-    resume: re-attach to the attempt that the worker `begun_by` began.
+    shadow: it touches no target. resume: re-attach to the attempt that the worker `begun_by` began.
     """
 
     step_run_id: UUID
@@ -146,6 +146,7 @@ class ClaimedStep:
     policy: str
     step_limit_s: int
     lease_limit_s: int
+    shadow: bool
     approval_level: int
     approval_hash: str
     trace_id: str

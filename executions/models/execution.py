@@ -63,6 +63,9 @@ class Execution(models.Model):
 
     # The row of the timeout policy that applied, copied: a later edit changes no running execution.
     policy = models.CharField(max_length=80)
+    shadow = models.BooleanField(
+        default=False, db_default=False
+    )  # goes through every guard, touches no target
     step_limit_s = models.IntegerField()
     limit_s = models.IntegerField()
     lease_limit_s = models.IntegerField()

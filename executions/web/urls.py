@@ -14,6 +14,7 @@ from executions.web import (
     listing,
     new_run,
     output,
+    rollouts,
     switches,
 )
 
@@ -42,6 +43,8 @@ urlpatterns = [
     path("assets/<uuid:asset_id>/reserve/", assets.reserve, name="reserve"),
     path("assets/<uuid:asset_id>/unreserve/", assets.unreserve, name="unreserve"),
     path("assets/<uuid:asset_id>/release/<uuid:execution_id>/", assets.release, name="release"),
+    path("rollout/", rollouts.rollouts, name="rollouts"),
+    path("rollout/<slug:slug>/", rollouts.change, name="change_rollout"),
     path("switches/", switches.switches, name="switches"),
     path("switches/turn/", switches.turn, name="turn_switch"),
     path("switches/<int:switch_id>/lift/", switches.lift, name="lift_switch"),

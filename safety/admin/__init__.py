@@ -8,6 +8,7 @@ from safety.admin import (  # noqa: F401  (each registers its table)
     masking_rule,
     membership,
     resource,
+    rollout,
     secret_store,
     tenant,
     timeout_policy,

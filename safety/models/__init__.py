@@ -8,6 +8,7 @@ from safety.models.membership import Membership
 from safety.models.policy import TimeoutPolicy
 from safety.models.reservation import Reservation
 from safety.models.resource import Resource
+from safety.models.rollout import Phase, Rollout
 from safety.models.secret_store import SecretStore
 from safety.models.switch import Connector, Switch, SwitchMode
 from safety.models.tenant import Tenant
@@ -23,8 +24,10 @@ __all__ = [
     "Lockable",
     "MaskingRule",
     "Membership",
+    "Phase",
     "Reservation",
     "Resource",
+    "Rollout",
     "SecretStore",
     "Switch",
     "SwitchMode",

@@ -22,6 +22,7 @@ from safety.models import (
     MaskingRule,
     Membership,
     Resource,
+    Rollout,
     SecretStore,
     Tenant,
     TimeoutPolicy,
@@ -59,6 +60,7 @@ def a_bit_of_everything(number: int = 0) -> Execution:
     factories.a_reservation(asset, user)
     factories.a_resource(f"pool-{number}")
     Limit.objects.get_or_create(tenant=execution.tenant, kind="running", defaults={"most": 1000})
+    Rollout.objects.get_or_create(tenant=execution.tenant, defaults={"phase": "full", "reason": "x"})
     factories.a_switch(execution.tenant, lifted_at=timezone.now())
     MaskingRule.objects.create(tenant=execution.tenant, kind="badge", pattern=r"badge: (\S+)")
     Worker.objects.create(name=f"host:{number}:1", version="1")

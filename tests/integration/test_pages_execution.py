@@ -120,7 +120,10 @@ def test_every_page_of_ours_asks_for_a_sign_in() -> None:
     seen = set()
     for name, (possibilities, *_) in _named_addresses():
         pattern, arguments = possibilities[0]
-        filled = dict.fromkeys(arguments, "00000000-0000-4000-8000-000000000000") | {"switch_id": "7"}
+        filled = dict.fromkeys(arguments, "00000000-0000-4000-8000-000000000000") | {
+            "switch_id": "7",
+            "slug": "acme",
+        }
         seen.add(name)
         answer = Client().get("/" + pattern % filled)
         if name not in open_pages:

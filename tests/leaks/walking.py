@@ -10,7 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from executions.models import Asset, Execution, StepRun
-from safety.models import Switch
+from safety.models import Switch, Tenant
 from tests.leaks.acts import Visitor
 
 MOST_OBJECTS = 3  # of one table in the admin, each with four pages; the tables are searched as a whole, too
@@ -59,6 +59,8 @@ def _arguments(pattern: URLPattern) -> Iterator[dict[str, Any]]:
         longest = max(map(len, keys))
         for number in range(longest):
             yield {name: own[number % len(own)] for name, own in zip(sorted(groups), keys, strict=True)}
+    elif groups == {"slug"}:
+        yield from ({"slug": slug} for slug in Tenant.objects.values_list("slug", flat=True))
     elif groups == {"token"}:
         yield {"token": "no-such-token"}
     elif groups == {"id"} and pattern.name == "auth_user_password_change":

@@ -9,13 +9,13 @@ from executions import dispatch, switching
 from executions.cli import failing
 from executions.cli.command import OpsCommand
 from executions.cli.failing import BadInput
+from executions.cli.finding import find_tenant
 from executions.cli.people import acting_user
 from executions.cli.plain import one_line
 from executions.switches import visible
 from executions.switching import Scope
 from safety.choices import Environment
-from safety.models import Connector, Switch, SwitchMode, Tenant
-from safety.visibility import tenants_visible_to
+from safety.models import Connector, Switch, SwitchMode
 
 HOUR_S = 3600.0
 MOST_LISTED = 200
@@ -65,7 +65,7 @@ class Command(OpsCommand):
             raise BadInput("How far?", hint=f"Give --mode, one of: {', '.join(SwitchMode.values)}.")
         if bool(options["tenant"]) == options["everything"]:
             raise BadInput("For whom?", hint="Give --tenant SLUG, or --everything for all tenants.")
-        tenant = self._tenant(options["tenant"], user) if options["tenant"] else None
+        tenant = find_tenant(options["tenant"], user) if options["tenant"] else None
         scope = Scope(
             tenant=tenant, environment=options["environment"] or "", connector=options["connector"] or ""
         )
@@ -76,15 +76,6 @@ class Command(OpsCommand):
             reason=options["reason"],
             lasts_s=options["hours"] * HOUR_S,
         )
-
-    def _tenant(self, slug: str, user: User) -> Tenant:
-        seen = Tenant.objects.all()
-        if not user.is_superuser:
-            seen = seen.filter(pk__in=tenants_visible_to(user))
-        found = seen.filter(slug=slug).first()
-        if found is None:
-            raise BadInput(f"There is no tenant {slug[:60]!r} that you may see.")
-        return found
 
     def _show(self, user: User) -> None:
         standing = list(visible(user).filter(pk__in=Switch.objects.standing()).order_by("pk")[:MOST_LISTED])
