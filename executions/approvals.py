@@ -8,6 +8,7 @@ from django.db import transaction
 
 from executions import dispatch, lifecycle
 from executions.errors import Conflict, NotAllowed, NotFound
+from executions.fresh import NOT_SAID, SignedIn, require_fresh
 from executions.lifecycle import By, Ready
 from executions.models import Approval, Execution
 from executions.rights import records_refusals, refusal
@@ -19,7 +20,8 @@ from safety.sql import fetch, fetch_one
 # Decided by the database's clock, in the one statement that also decides who came first.
 _DECIDE: LiteralString = """
 UPDATE opsc_approval SET status = %(to)s, decided_by_id = %(user)s, decided_at = statement_timestamp(),
-       comment = left(%(comment)s, 1000), signed_in_with = %(with)s, address = %(address)s::inet
+       comment = left(%(comment)s, 1000), signed_in_with = left(%(with)s, 80),
+       signed_in_at = to_timestamp(%(at)s::float8), address = %(address)s::inet
 WHERE execution_id = %(execution)s AND status = 'requested' AND expires_at > statement_timestamp()
 RETURNING id
 """
@@ -61,27 +63,27 @@ def approve(
     user: User,
     approval_hash: str,
     comment: str = "",
-    signed_in_with: str = "password",
-    address: str | None = None,
+    signed_in: SignedIn = NOT_SAID,
 ) -> None:
     """Approve exactly what `approval_hash` stands for, and queue it.
 
     Raises:
       NotFound: No such execution for this person.
-      NotAllowed: The level asks for somebody else.
+      NotAllowed: The level asks for somebody else, or (SignInAgain) for a younger sign-in.
       Conflict: Another hash, or decided, expired or withdrawn before.
     """
     comment = mask_typed(comment)
     with transaction.atomic():
         execution = _locked(execution_id, user)
         _require_decision(execution, user)
+        require_fresh(execution.approval_level, signed_in)
         if approval_hash != execution.approval_hash:
             raise Conflict(
                 f"This approval is for {approval_hash[:12]}, but what would run is "
                 f"{execution.approval_hash[:12]}.",
                 hint="Look at the plan again.",
             )
-        _decide(execution, user, Approval.Status.APPROVED, comment, signed_in_with, address)
+        _decide(execution, user, Approval.Status.APPROVED, comment, signed_in)
         by = By.user(user)
         lifecycle.move(
             execution_id,
@@ -103,15 +105,14 @@ def reject(
     *,
     user: User,
     comment: str,
-    signed_in_with: str = "password",
-    address: str | None = None,
+    signed_in: SignedIn = NOT_SAID,
 ) -> None:
     """Refuse the execution for good. Raises like `approve`."""
     comment = mask_typed(comment)
     with transaction.atomic():
         execution = _locked(execution_id, user)
         _require_decision(execution, user)
-        _decide(execution, user, Approval.Status.REJECTED, comment, signed_in_with, address)
+        _decide(execution, user, Approval.Status.REJECTED, comment, signed_in)
         lifecycle.move(
             execution_id,
             from_status=ExecutionStatus.PENDING_APPROVAL,
@@ -188,16 +189,16 @@ def _decide(
     user: User,
     to: Approval.Status,
     comment: str,
-    signed_in_with: str,
-    address: str | None,
+    signed_in: SignedIn,
 ) -> None:
     parameters = {
         "execution": execution.pk,
         "to": to.value,
         "user": user.pk,
         "comment": comment,
-        "with": signed_in_with,
-        "address": address,
+        "with": signed_in.how,
+        "at": signed_in.at,
+        "address": signed_in.address,
     }
     if fetch_one(_DECIDE, parameters) is None:
         standing = Approval.objects.filter(execution=execution).first()
@@ -209,5 +210,10 @@ def _decide(
         execution_id=execution.pk,
         by=By.user(user),
         trace_id=execution.trace_id,
-        data={"level": execution.approval_level, "hash": execution.approval_hash, "comment": comment},
+        data={
+            "level": execution.approval_level,
+            "hash": execution.approval_hash,
+            "comment": comment,
+            "signed_in_with": signed_in.how,
+        },
     )

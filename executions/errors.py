@@ -36,6 +36,12 @@ class NotAllowed(Refused):
         self.refused = refused
 
 
+class SignInAgain(NotAllowed):
+    """The person signed in too long ago for this. A retry makes sense when they have signed in again."""
+
+    code = "sign_in_again"
+
+
 class NotFound(Refused):
     """There is no such thing, or not for this person."""
 

@@ -11,6 +11,7 @@ from executions import approvals
 from executions.audit import evidence
 from executions.audit.chain import Link
 from executions.audit.offline import Evidence
+from executions.fresh import BY_COMMAND
 from executions.models import Execution
 from tests.world import World, script, wait_step, work_until_over
 
@@ -25,7 +26,13 @@ def a_finished_run(world: World) -> UUID:
     )
     execution = Execution.objects.get(pk=submitted.execution_id)
     if execution.status == "pending_approval":
-        approvals.approve(execution.pk, user=world.tom, approval_hash=execution.approval_hash, comment="go")
+        approvals.approve(
+            execution.pk,
+            user=world.tom,
+            approval_hash=execution.approval_hash,
+            signed_in=BY_COMMAND,
+            comment="go",
+        )
     assert work_until_over(execution.pk) == "succeeded"
     return execution.pk
 

@@ -2,16 +2,21 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from executions import approvals
+from executions.admin.execution import person
 from executions.admin.refused import objection
+from executions.fresh import FROM_LEVEL
 from executions.models import Approval
+from executions.web.second_step import again_address, signed_in
 from safety.administration import HistoryAdmin, TenantFilter
 from safety.confirmation import confirmed
+from safety.signin import sessions
 
 
 @admin.register(Approval)
@@ -39,7 +44,10 @@ class ApprovalAdmin(HistoryAdmin):
 
     @admin.action(description="Approve", permissions=["decide"])
     def approve(self, request: HttpRequest, queryset: QuerySet[Approval]) -> HttpResponse | None:
-        """Approve what the confirmation shows."""
+        """Approve what the confirmation shows, after a sign-in that is young enough."""
+        if not sessions.is_fresh(request) and queryset.filter(level__gte=FROM_LEVEL).exists():
+            self.message_user(request, "Sign in again, then approve. Nothing was approved.", messages.WARNING)
+            return redirect(again_address(request.get_full_path()))
         return confirmed(
             self,
             request,
@@ -53,7 +61,8 @@ class ApprovalAdmin(HistoryAdmin):
                     approval.execution_id,
                     approval_hash=approval.approval_hash,
                     comment=comment,
-                    **_signature(request),
+                    user=person(request),
+                    signed_in=signed_in(request),
                 ),
                 approval.execution,
             ),
@@ -71,7 +80,9 @@ class ApprovalAdmin(HistoryAdmin):
             describe=_described,
             binding=lambda approval: approval.approval_hash,
             act=lambda approval, comment: objection(
-                lambda: approvals.reject(approval.execution_id, comment=comment, **_signature(request)),
+                lambda: approvals.reject(
+                    approval.execution_id, comment=comment, user=person(request), signed_in=signed_in(request)
+                ),
                 approval.execution,
             ),
         )
@@ -84,11 +95,3 @@ def _described(approval: Approval) -> str:
         f"{execution.get_environment_display().lower()}, {execution.total_runs} step runs, "
         f"level {approval.level}, hash {approval.approval_hash[:12]}"
     )
-
-
-def _signature(request: HttpRequest) -> dict[str, Any]:
-    return {
-        "user": request.user,
-        "signed_in_with": str(request.session.get("signed_in_with", "password")),
-        "address": request.META.get("REMOTE_ADDR") or None,
-    }

@@ -77,7 +77,8 @@ class Approval(models.Model):
     )
     decided_at = models.DateTimeField(null=True)
     comment = models.CharField(max_length=1000, blank=True)
-    signed_in_with = models.CharField(max_length=40, blank=True)
+    signed_in_with = models.CharField(max_length=80, blank=True)
+    signed_in_at = models.DateTimeField(null=True)
     address = models.GenericIPAddressField(null=True)
 
     objects = TenantRecordQuerySet.as_manager()

@@ -7,13 +7,16 @@ from django.core.exceptions import PermissionDenied
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from executions import approvals
+from executions.errors import SignInAgain
 from executions.models import Approval, Execution
 from executions.web.forms import ApproveForm, RejectForm
 from executions.web.permission import person
 from executions.web.refusals import shows_refusals
+from executions.web.second_step import again_address, signed_in
 
 QUEUE_SHOWN = 100
 
@@ -49,14 +52,17 @@ def approve(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, "The approval form was damaged. Nothing was approved; look again.")
         return redirect("executions:detail", execution_id=found.pk)
-    approvals.approve(
-        found.pk,
-        user=person(request),
-        approval_hash=form.cleaned_data["approval_hash"],
-        comment=form.cleaned_data["comment"],
-        signed_in_with=_signed_in_with(request),
-        address=request.META.get("REMOTE_ADDR") or None,
-    )
+    try:
+        approvals.approve(
+            found.pk,
+            user=person(request),
+            approval_hash=form.cleaned_data["approval_hash"],
+            comment=form.cleaned_data["comment"],
+            signed_in=signed_in(request),
+        )
+    except SignInAgain as refusal:
+        messages.warning(request, f"{refusal} {refusal.hint}")
+        return redirect(again_address(f"{reverse('executions:detail', args=[found.pk])}#decide"))
     messages.success(request, "Approved. It is queued now.")
     return redirect("executions:detail", execution_id=found.pk)
 
@@ -75,12 +81,7 @@ def reject(request: HttpRequest, execution_id: UUID) -> HttpResponse:
         found.pk,
         user=person(request),
         comment=form.cleaned_data["comment"],
-        signed_in_with=_signed_in_with(request),
-        address=request.META.get("REMOTE_ADDR") or None,
+        signed_in=signed_in(request),
     )
     messages.success(request, "Rejected. It will not run.")
     return redirect("executions:detail", execution_id=found.pk)
-
-
-def _signed_in_with(request: HttpRequest) -> str:
-    return str(request.session.get("signed_in_with", "password"))

@@ -14,7 +14,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from safety.signin import door, factors
+from executions.fresh import SignedIn
+from safety.signin import door, factors, sessions
 from safety.signin.entering import enter
 
 PENDING: Final = "second_step"
@@ -77,6 +78,13 @@ def code(request: HttpRequest) -> HttpResponse:
 def again_address(to: str) -> str:
     """The page that asks a person to sign in again and leads back."""
     return f"{resolve_url('again')}?{urlencode({'next': to})}"
+
+
+def signed_in(request: HttpRequest) -> SignedIn:
+    """How, when and from where the person of this session showed who they are."""
+    session = request.session
+    at = session.get(sessions.SIGNED_IN_AT)
+    return SignedIn(str(session.get("signed_in_with", "")), at, door.client_address(request))
 
 
 def _pending(request: HttpRequest) -> Pending | None:

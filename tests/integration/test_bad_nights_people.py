@@ -9,6 +9,7 @@ from django.test import Client
 
 from executions import approvals, control, engine, lifecycle, sweeper
 from executions.errors import Conflict
+from executions.fresh import BY_COMMAND
 from executions.lifecycle import ClaimedStep
 from executions.models import Step, StepRun
 from executions.resolution import resolve
@@ -232,7 +233,9 @@ def test_an_approved_immediate_plan_with_a_limited_number_goes_to_the_queue_whol
     steps = [script("true", max_parallel=1)]
     plan = {"version": 1, "name": "n", "mode": "immediate", "targets": ["x", "y", "z"], "steps": steps}
     submitted = submit(plan, user=world.olga, tenant=world.acme)
-    approvals.approve(submitted.execution_id, user=world.olga, approval_hash=submitted.approval_hash)
+    approvals.approve(
+        submitted.execution_id, user=world.olga, approval_hash=submitted.approval_hash, signed_in=BY_COMMAND
+    )
     assert {run.queue for run in runs_of(submitted.execution_id)} == {"fast"}
     assert sorted(run.status for run in runs_of(submitted.execution_id)) == ["pending", "pending", "ready"]
     assert work_until_over(submitted.execution_id) == "succeeded"

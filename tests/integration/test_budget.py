@@ -13,6 +13,7 @@ from django.utils import timezone
 from executions import control, engine, lifecycle, resolution, sweeper
 from executions.approvals import approve
 from executions.budget import Budget, budget_of
+from executions.fresh import BY_COMMAND
 from executions.lifecycle import ClaimedStep
 from executions.models import Event, Execution, StepRun, Worker
 from executions.states import CLOCK_OF, ExecutionStatus
@@ -132,7 +133,9 @@ def test_the_time_until_an_approval_and_until_a_first_worker_is_counted_apart(wo
     plan = {"version": 1, "name": "p", "mode": "background", "targets": ["here"], "steps": steps}
     submitted = submit(plan, user=world.olga, tenant=world.acme)
     time_passes(40)
-    approve(submitted.execution_id, user=world.tom, approval_hash=submitted.approval_hash)
+    approve(
+        submitted.execution_id, user=world.tom, approval_hash=submitted.approval_hash, signed_in=BY_COMMAND
+    )
     time_passes(7)
     step = claim(runs_of(submitted.execution_id)[0])
     now = budget()

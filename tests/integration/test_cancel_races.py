@@ -9,6 +9,7 @@ import pytest
 
 from executions import approvals, control, engine, lifecycle, sweeper
 from executions.errors import Conflict
+from executions.fresh import BY_COMMAND
 from executions.lifecycle import ClaimedStep
 from executions.models import EffectRecord, Event, Execution, StepRun
 from executions.retries import make_due_ready
@@ -146,7 +147,9 @@ def test_approved_or_not_what_is_cancelled_at_that_moment_does_not_run(world: Wo
     submitted = [submit(plan, user=world.olga, tenant=world.acme, again=True) for _ in range(FEW)]
 
     def approve(one: Submitted) -> None:
-        approvals.approve(one.execution_id, user=world.tom, approval_hash=one.approval_hash)
+        approvals.approve(
+            one.execution_id, user=world.tom, approval_hash=one.approval_hash, signed_in=BY_COMMAND
+        )
 
     def cancel(one: Submitted) -> str:
         return control.request_cancel(one.execution_id, user=world.olga, reason="race")

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from executions import approvals, control, lifecycle, releasing, sweeper
 from executions.errors import Conflict, NotAllowed, NotFound
+from executions.fresh import BY_COMMAND
 from executions.models import Approval, Execution, StepRun
 from executions.submission import Submitted, submit
 from safety import leases
@@ -66,22 +67,38 @@ def test_others_see_nothing_and_viewers_change_nothing(world: World) -> None:
 def test_an_approver_who_did_not_ask_for_it_approves_and_it_runs(world: World) -> None:
     submitted = in_prod(world)
     approvals.approve(
-        submitted.execution_id, user=world.tom, approval_hash=submitted.approval_hash, comment="seen"
+        submitted.execution_id,
+        user=world.tom,
+        approval_hash=submitted.approval_hash,
+        signed_in=BY_COMMAND,
+        comment="seen",
     )
     assert work_until_over(submitted.execution_id) == "succeeded"
     approval = Approval.objects.get()
-    assert (approval.decided_by, approval.comment, approval.signed_in_with) == (world.tom, "seen", "password")
+    assert (approval.decided_by, approval.comment, approval.signed_in_with) == (world.tom, "seen", "command")
 
 
 def test_nobody_approves_their_own_run_or_something_else_than_they_saw(world: World) -> None:
     submitted = in_prod(world)
     Membership.objects.filter(user=world.olga).update(role=Role.TENANT_ADMIN)
     with pytest.raises(NotAllowed, match="yourself"):
-        approvals.approve(submitted.execution_id, user=world.olga, approval_hash=submitted.approval_hash)
+        approvals.approve(
+            submitted.execution_id,
+            user=world.olga,
+            approval_hash=submitted.approval_hash,
+            signed_in=BY_COMMAND,
+        )
     with pytest.raises(NotFound):
-        approvals.approve(submitted.execution_id, user=world.nina, approval_hash=submitted.approval_hash)
+        approvals.approve(
+            submitted.execution_id,
+            user=world.nina,
+            approval_hash=submitted.approval_hash,
+            signed_in=BY_COMMAND,
+        )
     with pytest.raises(Conflict, match="what would run"):
-        approvals.approve(submitted.execution_id, user=world.tom, approval_hash="0" * 64)
+        approvals.approve(
+            submitted.execution_id, user=world.tom, approval_hash="0" * 64, signed_in=BY_COMMAND
+        )
     assert status_of(submitted.execution_id) == "pending_approval"
 
 
@@ -90,7 +107,12 @@ def test_a_rejected_run_never_runs(world: World) -> None:
     approvals.reject(submitted.execution_id, user=world.tom, comment="not on a friday")
     assert status_of(submitted.execution_id) == "rejected"
     with pytest.raises(Conflict, match="rejected"):
-        approvals.approve(submitted.execution_id, user=world.tom, approval_hash=submitted.approval_hash)
+        approvals.approve(
+            submitted.execution_id,
+            user=world.tom,
+            approval_hash=submitted.approval_hash,
+            signed_in=BY_COMMAND,
+        )
     assert work_off() == 0
 
 
@@ -98,7 +120,12 @@ def test_an_approval_that_nobody_gives_in_time_expires(world: World) -> None:
     submitted = in_prod(world)
     Approval.objects.update(expires_at=Now() - timedelta(seconds=1))
     with pytest.raises(Conflict, match="expired"):
-        approvals.approve(submitted.execution_id, user=world.tom, approval_hash=submitted.approval_hash)
+        approvals.approve(
+            submitted.execution_id,
+            user=world.tom,
+            approval_hash=submitted.approval_hash,
+            signed_in=BY_COMMAND,
+        )
     assert sweeper.tick()["approvals_expired"] == 1
     assert status_of(submitted.execution_id) == "expired"
     assert set(states_of(submitted.execution_id).values()) == {"cancelled"}
@@ -106,7 +133,9 @@ def test_an_approval_that_nobody_gives_in_time_expires(world: World) -> None:
 
 def test_without_its_approval_row_a_step_does_not_run(world: World) -> None:
     submitted = in_prod(world)
-    approvals.approve(submitted.execution_id, user=world.tom, approval_hash=submitted.approval_hash)
+    approvals.approve(
+        submitted.execution_id, user=world.tom, approval_hash=submitted.approval_hash, signed_in=BY_COMMAND
+    )
     Approval.objects.update(approval_hash="0" * 64)
     assert work_until_over(submitted.execution_id) == "failed"
     assert runs_of(submitted.execution_id)[0].category == "approval"
@@ -117,7 +146,10 @@ def test_approve_and_cancel_at_one_moment_have_one_outcome(world: World, round_:
     submitted = in_prod(world)
     calls = (
         lambda: approvals.approve(
-            submitted.execution_id, user=world.tom, approval_hash=submitted.approval_hash
+            submitted.execution_id,
+            user=world.tom,
+            approval_hash=submitted.approval_hash,
+            signed_in=BY_COMMAND,
         ),
         lambda: control.request_cancel(submitted.execution_id, user=world.olga, reason="no"),
     )

@@ -150,7 +150,7 @@ def test_an_approver_approves_what_the_page_showed(world: World) -> None:
         "window is open",
         "10.2.3.4",
     )
-    assert approval.signed_in_with == "password"
+    assert approval.signed_in_at is not None
     assert "Nothing waits for an approval" in client.get("/approvals/").content.decode()
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from executions import approvals, control
 from executions.errors import NotAllowed
+from executions.fresh import BY_COMMAND
 from executions.models import Event, Execution
 from executions.submission import submit
 from safety import rbac
@@ -120,11 +121,15 @@ def test_an_approver_of_one_environment_approves_nothing_that_touches_another(wo
     tom = Membership.objects.filter(user=world.tom)
     tom.update(environments=["staging"])
     with pytest.raises(NotAllowed, match="in prod"):
-        approvals.approve(done.execution_id, user=world.tom, approval_hash=done.approval_hash)
+        approvals.approve(
+            done.execution_id, user=world.tom, approval_hash=done.approval_hash, signed_in=BY_COMMAND
+        )
     event = Event.objects.get(type="rbac.violation")
     assert (event.actor, event.execution_id) == ("tom", done.execution_id)
     tom.update(environments=["prod"])
-    approvals.approve(done.execution_id, user=world.tom, approval_hash=done.approval_hash)
+    approvals.approve(
+        done.execution_id, user=world.tom, approval_hash=done.approval_hash, signed_in=BY_COMMAND
+    )
     assert Execution.objects.get().status == "queued"
 
 

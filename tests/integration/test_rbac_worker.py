@@ -12,6 +12,7 @@ from django.db.models import ProtectedError, QuerySet
 from django.db.models.functions import Now
 
 from executions import approvals, engine, lifecycle
+from executions.fresh import BY_COMMAND
 from executions.models import Asset, Event, Execution, StepRun
 from safety import rbac
 from safety.choices import Role
@@ -148,7 +149,11 @@ def test_each_step_is_asked_at_the_environment_of_its_own_asset(world: World, tm
         approval_level=0,
     )
     approvals.approve(
-        submitted.execution_id, user=world.tom, approval_hash=submitted.approval_hash, comment="yes"
+        submitted.execution_id,
+        user=world.tom,
+        approval_hash=submitted.approval_hash,
+        signed_in=BY_COMMAND,
+        comment="yes",
     )
     memberships(world).update(environments=["dev"])
     work_off()

@@ -14,6 +14,7 @@ from executions.cli.people import acting_user
 from executions.cli.plain import plain
 from executions.cli.showing import show_header, show_steps
 from executions.errors import Conflict
+from executions.fresh import BY_COMMAND
 from executions.models import Execution
 
 SHORTEST_HASH = 12
@@ -48,7 +49,7 @@ class Command(OpsCommand):
             user=user,
             approval_hash=approval_hash,
             comment=options["comment"],
-            signed_in_with="command",
+            signed_in=BY_COMMAND,
         )
         dispatch.flush()
         status = Execution.objects.values_list("status", flat=True).get(pk=execution.pk)

@@ -10,6 +10,7 @@ from executions.cli.command import OpsCommand
 from executions.cli.failing import BadInput
 from executions.cli.finding import find_execution
 from executions.cli.people import acting_user
+from executions.fresh import BY_COMMAND
 from executions.states import ExecutionStatus
 
 
@@ -29,7 +30,7 @@ class Command(OpsCommand):
         execution = find_execution(options["id"], user)
         if not options["comment"].strip():
             raise BadInput("A comment is needed.", hint="Say what has to change.")
-        approvals.reject(execution.pk, user=user, comment=options["comment"], signed_in_with="command")
+        approvals.reject(execution.pk, user=user, comment=options["comment"], signed_in=BY_COMMAND)
         if self.wants_json:
             self.print_json({"id": execution.pk, "status": ExecutionStatus.REJECTED})
         else:
