@@ -2,11 +2,11 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import re2
 
-from safety.masking.spans import Span
+from safety.masking.spans import Span, without_end
 
 KIND = "ip_address"
 
@@ -22,11 +22,13 @@ _SIX = re2.compile(
 class Addresses:
     """Finds IPv4 and IPv6 addresses (RFC 4291 section 2.2) in time linear in the text."""
 
-    def spans(self, data: bytes) -> Iterator[Span]:
-        """Where addresses stand, in no particular order."""
+    def spans(self, data: bytes, in_time: Callable[[], None] = without_end) -> Iterator[Span]:
+        """Where addresses stand, in no particular order. `in_time` may raise to end it."""
+        in_time()
         for match in _FOUR.finditer(data):
             start, end = match.span()
             yield Span(start, end, KIND)
+        in_time()
         for match in _SIX.finditer(data):
             start, end = match.span()
             if _is_v6(data[start:end]) and _stands_alone(data, start, end):

@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +16,16 @@ from safety.masking.patterns import TABLE
 from safety.masking.patternset import PatternSet
 from safety.masking.rules import Rule, RuleSet
 from safety.masking.sequences import may_hold_sequences
-from safety.masking.spans import MASK, MaskingError, NotInTime, Span, fails_closed, merge, replace
+from safety.masking.spans import (
+    MASK,
+    MaskingError,
+    NotInTime,
+    Span,
+    fails_closed,
+    merge,
+    replace,
+    without_end,
+)
 from safety.secrets.values import SecretValue, is_reference
 
 if TYPE_CHECKING:
@@ -37,8 +46,11 @@ _NOTHING = ExactValues(frozenset())
 class Finder(Protocol):
     """What a masker looks for besides known values and built-in patterns. Equal only to itself."""
 
-    def spans(self, data: bytes) -> Iterator[Span]:
-        """Where something has to be masked, in any order; spans may overlap."""
+    def spans(self, data: bytes, in_time: Callable[[], None] = without_end) -> Iterator[Span]:
+        """Where something has to be masked, in any order; spans may overlap.
+
+        in_time: called now and then; raises NotInTime to end the search.
+        """
 
 
 class Masker:
@@ -104,10 +116,17 @@ class Masker:
         """As `spans`, of a piece of a stream. Raises NotInTime when too much was worked after the deadline."""
         if self._overtime_s > OVERTIME_S:
             raise NotInTime("not masked in time")
-        began = time.monotonic()
-        spans = self.spans(data)
-        self._overtime_s += max(0.0, time.monotonic() - max(began, self.deadline))
-        return spans
+        counts_from = max(time.monotonic(), self.deadline)
+        ends_at = counts_from + OVERTIME_S - self._overtime_s
+
+        def in_time() -> None:
+            if time.monotonic() > ends_at:
+                raise NotInTime("not masked in time")
+
+        try:
+            return find_spans(data, (self.values,), self.added, in_time)
+        finally:
+            self._overtime_s += max(0.0, time.monotonic() - counts_from)
 
     @fails_closed
     def raw(self, data: bytes) -> bytes:
@@ -184,7 +203,12 @@ class Masker:
             self.is_wiped = True
 
 
-def find_spans(data: bytes, known: Sequence[ExactValues], added: Sequence[Finder]) -> list[Span]:
+def find_spans(
+    data: bytes,
+    known: Sequence[ExactValues],
+    added: Sequence[Finder],
+    in_time: Callable[[], None] = without_end,
+) -> list[Span]:
     """Known values, key blocks, patterns and what is `added`, through terminal sequences: sorted, disjoint."""
 
     def found_in(text: bytes) -> list[Span]:
@@ -192,7 +216,7 @@ def find_spans(data: bytes, known: Sequence[ExactValues], added: Sequence[Finder
         spans += key_blocks(text)
         spans += built_in().spans(text)
         for finder in added:
-            spans += finder.spans(text)
+            spans += finder.spans(text, in_time)
         return spans
 
     spans = found_in(data)

@@ -1,7 +1,7 @@
 """Patterns that people add to the built-in ones, checked before they count and searched for in linear time."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import re2
@@ -10,7 +10,7 @@ from safety.masking.addresses import KIND as IP_ADDRESS
 from safety.masking.ordinary import SAMPLE
 from safety.masking.patterns import TABLE
 from safety.masking.plausible import says_nothing
-from safety.masking.spans import Span
+from safety.masking.spans import Span, without_end
 
 LONGEST_PATTERN = 500  # characters
 # Instructions of compiled patterns: at worst, each costs some nanoseconds for each byte that is masked.
@@ -92,13 +92,15 @@ class RuleSet:
         together = "|".join(_within(rule.pattern) for rule in rules)
         self._any = _program(together, _ALL_PROGRAMS, captures=False)
 
-    def spans(self, data: bytes) -> Iterator[Span]:
-        """Where rules match, in no particular order; they may overlap."""
+    def spans(self, data: bytes, in_time: Callable[[], None] = without_end) -> Iterator[Span]:
+        """Where rules match, in no particular order; they may overlap. `in_time` may raise to end it."""
         done = [0] * len(self._each)  # up to where each rule has masked already
         for start, end in _segments(data):
+            in_time()
             if self._any.search(data, start, end) is None:
                 continue
             for index, (kind, program) in enumerate(self._each):
+                in_time()
                 for span in _found(program, kind, data, max(start, done[index]), end):
                     done[index] = max(done[index], span.end)
                     yield span

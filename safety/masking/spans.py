@@ -18,6 +18,10 @@ class NotInTime(MaskingError):
     """Masking goes on although the step's deadline is long over; what is left is withheld."""
 
 
+def without_end() -> None:
+    """For a search that may take as long as it takes."""
+
+
 class Span(NamedTuple):
     """Bytes `start` to `end` to be masked; `kind` is empty for a known value.
 

@@ -9,6 +9,7 @@ from safety.masking import Masker, NotInTime, patternset
 from safety.masking import masker as masking
 from safety.masking.exact import MOST_COMPARED, ExactValues
 from safety.masking.numbers import numbers, run_of_digits
+from safety.masking.rules import LARGEST, LARGEST_SET, Rule, RuleSet, check, size_of
 
 CARD = b"4111 1111 1111 1111"
 
@@ -88,3 +89,19 @@ def test_after_the_deadline_masking_stops_when_its_overtime_is_used_up(
     assert (
         masker.text("what is said of it password=hunter22") == "what is said of it password=[masked:password]"
     )
+
+
+def test_the_slowest_rules_that_are_taken_end_within_the_overtime_too_not_after_their_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = [f"[a-q][^u-z]{{140}}x{number}" for number in range(LARGEST_SET * 2 // LARGEST)]
+    for pattern in slow:
+        check(pattern)
+    assert LARGEST_SET < sum(map(size_of, slow)) <= LARGEST_SET * 2  # a tenant's own and those for all
+    made = random.Random(1)
+    block = "".join(made.choices("abcdefghijklmnopqrst ", k=65_536)).encode()
+    masker = Masker(rules=RuleSet([Rule("slow", pattern) for pattern in slow]))
+    monkeypatch.setattr(masking, "OVERTIME_S", 0.05)
+    masker.deadline = time.monotonic()
+    with pytest.raises(NotInTime):
+        masker.stream().feed(block)
