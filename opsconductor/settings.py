@@ -125,6 +125,18 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "executions:list"
 LOGOUT_REDIRECT_URL = "login"
 
+# Single sign-on; without an issuer there is none.
+OIDC = {
+    "ISSUER": env.reader.str("OPSC_OIDC_ISSUER", default=""),
+    "CLIENT_ID": env.reader.str("OPSC_OIDC_CLIENT_ID", default=""),
+    "CLIENT_SECRET": env.reader.str("OPSC_OIDC_CLIENT_SECRET", default=""),
+    "SCOPES": env.reader.list("OPSC_OIDC_SCOPES", default=["openid", "profile", "email"]),
+    "USERNAME_CLAIM": env.reader.str("OPSC_OIDC_USERNAME_CLAIM", default="preferred_username"),
+    "CREATE_ACCOUNTS": env.reader.bool("OPSC_OIDC_CREATE_ACCOUNTS", default=False),
+    "EMAIL_DOMAINS": env.reader.list("OPSC_OIDC_EMAIL_DOMAINS", default=[]),
+    "IS_SECOND_FACTOR": env.reader.bool("OPSC_OIDC_IS_SECOND_FACTOR", default=False),
+}
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

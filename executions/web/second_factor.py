@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from executions.web.permission import person
 from executions.web.second_step import TOO_MANY_REQUESTS, again_address, go_on, own_address
-from safety.signin import door, factors, sessions
+from safety.signin import door, factors, provider, sessions
 from safety.signin.entering import enter
 from safety.signin.middleware import is_open
 from safety.signin.seal import seal, unseal
@@ -44,11 +44,18 @@ def again(request: HttpRequest) -> HttpResponse:
     user = person(request)
     to = own_address(request, request.POST.get("next") or request.GET.get("next", ""))
     if request.method != "POST":
-        return render(request, "registration/again.html", {"next": to})
+        return render(
+            request, "registration/again.html", {"next": to, "has_provider": provider.is_configured()}
+        )
     answer = door.by_password(request, user.get_username(), request.POST.get("password", ""))
     if answer.user == user:
         return go_on(request, user, door.PASSWORD, to)
-    context = {"next": to, "is_wrong": True, "lock": answer.lock}
+    context = {
+        "next": to,
+        "is_wrong": True,
+        "lock": answer.lock,
+        "has_provider": provider.is_configured(),
+    }
     return render(
         request, "registration/again.html", context, status=TOO_MANY_REQUESTS if answer.lock else 200
     )

@@ -30,17 +30,20 @@ class Pending:
     user: User
     method: str
     to: str
+    proven_at: float | None
 
 
-def go_on(request: HttpRequest, user: User, method: str, to: str) -> HttpResponse:
+def go_on(
+    request: HttpRequest, user: User, method: str, to: str, *, proven_at: float | None = None
+) -> HttpResponse:
     """In, or on to the second step where there is one. `to` must be an address of ours."""
     if not factors.is_set_up(user):
-        enter(request, user, method)
+        enter(request, user, method, proven_at=proven_at)
         return redirect(to)
     if not request.user.is_authenticated:
         request.session.cycle_key()
     mark = user.get_session_auth_hash()
-    request.session[PENDING] = [user.pk, method, to, mark, factors.fetch_now()]
+    request.session[PENDING] = [user.pk, method, to, mark, factors.fetch_now(), proven_at]
     return redirect("second_step")
 
 
@@ -69,7 +72,7 @@ def code(request: HttpRequest) -> HttpResponse:
         status = TOO_MANY_REQUESTS if answer.lock else 200
         return render(request, "registration/code.html", context, status=status)
     del request.session[PENDING]
-    enter(request, pending.user, f"{pending.method} and {answer.method}")
+    enter(request, pending.user, f"{pending.method} and {answer.method}", proven_at=pending.proven_at)
     if answer.method == factors.RECOVERY:
         messages.warning(request, "That recovery code is used up now. New ones come with setting up anew.")
     return redirect(pending.to)
@@ -83,14 +86,15 @@ def again_address(to: str) -> str:
 def signed_in(request: HttpRequest) -> SignedIn:
     """How, when and from where the person of this session showed who they are."""
     session = request.session
-    at = session.get(sessions.SIGNED_IN_AT)
+    at = session.get(sessions.PROVEN_AT)
     return SignedIn(str(session.get("signed_in_with", "")), at, door.client_address(request))
 
 
 def _pending(request: HttpRequest) -> Pending | None:
     """Who is in the middle of signing in; nobody after a while, or when the account changed meanwhile."""
-    user_id, method, to, mark, since = request.session.get(PENDING) or (None, "", "", "", 0.0)
+    nobody = (None, "", "", "", 0.0, None)
+    user_id, method, to, mark, since, proven_at = request.session.get(PENDING) or nobody
     user = User.objects.filter(pk=user_id, is_active=True).first() if user_id else None
     if user is None or not constant_time_compare(mark, user.get_session_auth_hash()):
         return None
-    return Pending(user, method, to) if factors.fetch_now() - since <= PATIENCE_S else None
+    return Pending(user, method, to, proven_at) if factors.fetch_now() - since <= PATIENCE_S else None

@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from executions.web import one_time
 from executions.web.second_step import TOO_MANY_REQUESTS, go_on
-from safety.signin import door, sessions
+from safety.signin import door, provider, sessions
 from safety.signin.throttle import Lock
 
 
@@ -43,7 +43,9 @@ class _ByPassword(LoginView):
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(ended=sessions.why_ended(self.request), **kwargs)
+        return super().get_context_data(
+            has_provider=provider.is_configured(), ended=sessions.why_ended(self.request), **kwargs
+        )
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         return go_on(self.request, form.get_user(), door.PASSWORD, self.get_success_url())

@@ -4,13 +4,15 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.generic.base import RedirectView
 
-from executions.web import account, second_factor, second_step, session
+from executions.web import account, second_factor, second_step, session, single
 from safety.signin.middleware import is_open
 
 urlpatterns = [
     path("sign-in/", session.sign_in, name="login"),
     path("sign-in/once/<str:token>/", session.once, name="once"),
     path("sign-out/", is_open(LogoutView.as_view()), name="logout"),
+    path("sign-in/sso/", single.begin, name="sso"),
+    path("sign-in/sso/back/", single.back, name="sso_back"),
     path("sign-in/code/", second_step.code, name="second_step"),
     path("sign-in/again/", second_factor.again, name="again"),
     path("account/second-factor/", second_factor.set_up, name="second_factor"),

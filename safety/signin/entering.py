@@ -8,12 +8,15 @@ from django.http import HttpRequest
 
 from safety.signin.door import client_address
 from safety.signin.records import What, record
+from safety.signin.sessions import PROVEN_AT
 
 BACKEND: Final = "django.contrib.auth.backends.ModelBackend"
 
 
-def enter(request: HttpRequest, user: User, method: str) -> None:
-    """Begin a new session of this person, who has shown who they are."""
+def enter(request: HttpRequest, user: User, method: str, *, proven_at: float | None = None) -> None:
+    """Begin a new session of this person, who has shown who they are: just now, or at `proven_at` elsewhere."""
     login(request, user, backend=BACKEND)
+    if proven_at is not None:
+        request.session[PROVEN_AT] = proven_at
     request.session["signed_in_with"] = method
     record(user, What.SIGNED_IN, method=method, address=client_address(request))

@@ -16,6 +16,7 @@ class SignInRecord(models.Model):
         PASSWORD = "password", "password changed"
         ENDED = "ended", "signed out everywhere"
         ENROLLED = "enrolled", "second factor set up"
+        LINKED = "linked", "linked to single sign-on"
         RESET = "reset", "second factor taken away"
 
     user_id = models.BigIntegerField()
@@ -114,3 +115,23 @@ class RecoveryCode(models.Model):
 
     def __str__(self) -> str:
         return f"a recovery code of {self.user}"
+
+
+class ExternalIdentity(models.Model):
+    """Which account a subject of an OpenID Connect provider is."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    issuer = models.CharField(max_length=300)
+    subject = models.CharField(max_length=255)
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "opsc_external_identity"
+        verbose_name_plural = "external identities"
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="one_account_per_identity"),
+            models.UniqueConstraint(fields=["user", "issuer"], name="one_identity_per_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} of {self.issuer}"

@@ -15,6 +15,7 @@ from safety.signin.records import What, record
 from safety.sql import fetch, fetch_one
 
 SIGNED_IN_AT: Final = "signed_in_at"
+PROVEN_AT: Final = "proven_at"  # when the person last showed who they are, perhaps to a provider, long before
 ACTIVE_AT: Final = "active_at"
 WHY_ENDED: Final = "why_ended"
 SELDOM_S: Final = 60.0  # activity is written down no more often than this
@@ -45,7 +46,7 @@ def end_reason(request: HttpRequest) -> str:
     session = request.session
     row = _look(request.user.pk)
     signed_in_at, active_at = session.get(SIGNED_IN_AT), session.get(ACTIVE_AT)
-    if signed_in_at is None or active_at is None:
+    if signed_in_at is None or active_at is None or PROVEN_AT not in session:
         return TOO_OLD
     if row["ended_at"] is not None and signed_in_at <= row["ended_at"]:
         return ENDED
@@ -68,7 +69,7 @@ def be_active(request: HttpRequest) -> None:
 def is_fresh(request: HttpRequest) -> bool:
     """Whether the person signed in so lately that they need not do it again for something that matters."""
     now = getattr(request, "session_now", None)
-    return now is not None and now - request.session[SIGNED_IN_AT] <= settings.OPSC["STEP_UP_S"]
+    return now is not None and now - request.session[PROVEN_AT] <= settings.OPSC["STEP_UP_S"]
 
 
 def end_all(user: User) -> None:
@@ -94,7 +95,7 @@ def _look(user_id: Any) -> dict[str, Any]:
 def _begins(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
     del sender
     now = _look(user.pk)["now"]
-    request.session[SIGNED_IN_AT] = request.session[ACTIVE_AT] = now
+    request.session.update({SIGNED_IN_AT: now, PROVEN_AT: now, ACTIVE_AT: now})
 
 
 def _saved(sender: Any, instance: User, created: bool, **_: Any) -> None:

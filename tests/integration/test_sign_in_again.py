@@ -37,7 +37,7 @@ def tom(world: World, waiting: Execution) -> Client:
 
 def ages(client: Client, seconds: float) -> None:
     session = client.session
-    session["signed_in_at"] -= seconds
+    session["proven_at"] -= seconds
     session.save()
 
 

@@ -1,0 +1,73 @@
+"""Whose account it is that a provider vouches for: by issuer and subject, never by an e-mail address or a name."""
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from safety.signin.models import ExternalIdentity
+from safety.signin.provider import Said
+from safety.signin.records import What, record
+
+
+class NoAccount(Exception):
+    """Nobody is let in on this word; the message is for the person."""
+
+
+def user_of(said: Said, *, address: str | None) -> User:
+    """The account of this identity, made when accounts are made at first sight. It gets no membership.
+
+    Raises NoAccount.
+    """
+    _require_domain(said)
+    found = _standing(said)
+    if found is None and settings.OIDC["CREATE_ACCOUNTS"]:
+        found = _make(said, address)
+    if found is None:
+        raise NoAccount("No account here belongs to this identity. A superuser can link one to it.")
+    if not found.is_active:
+        raise NoAccount("This account is not active.")
+    return found
+
+
+def link(user: User, subject: str, *, by: User) -> None:
+    """From now on this subject of the provider is this person. Raises NoAccount when it is somebody else's."""
+    try:
+        with transaction.atomic():
+            ExternalIdentity.objects.create(user=user, issuer=settings.OIDC["ISSUER"], subject=subject)
+            record(user, What.LINKED, detail=subject, by=by)
+    except IntegrityError as problem:
+        raise NoAccount("This identity, or this person, is linked already.") from problem
+
+
+def _standing(said: Said) -> User | None:
+    rows = ExternalIdentity.objects.select_related("user")
+    found = rows.filter(issuer=said.issuer, subject=said.subject).first()
+    return found.user if found else None
+
+
+def _require_domain(said: Said) -> None:
+    domains = settings.OIDC["EMAIL_DOMAINS"]
+    domain = said.email.rpartition("@")[2].lower()
+    if domains and not (said.is_email_verified and domain in domains):
+        raise NoAccount("Only people with a verified e-mail address of certain domains are let in.")
+
+
+def _make(said: Said, address: str | None) -> User:
+    try:
+        UnicodeUsernameValidator()(said.name)
+        with transaction.atomic():
+            user = User.objects.create_user(said.name[:150], email=said.email[:254])
+            ExternalIdentity.objects.create(user=user, issuer=said.issuer, subject=said.subject)
+            record(user, What.LINKED, detail=said.subject, address=address)
+    except ValidationError as problem:
+        raise NoAccount("The provider gives no name that an account could have.") from problem
+    except IntegrityError as problem:
+        again = _standing(said)  # by another request of the same person
+        if again is not None:
+            return again
+        raise NoAccount(
+            f"An account {said.name!r} exists, and nobody has said that it is yours. A superuser can link it."
+        ) from problem
+    return user
