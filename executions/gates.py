@@ -34,12 +34,12 @@ SELECT id FROM opsc_step_run WHERE id = %(id)s AND status = 'running' AND lease_
 """
 
 _APPROVED: LiteralString = """
-SELECT e.approval_hash, e.approval_level, a.approval_hash AS approved_hash, a.status,
+SELECT e.approval_hash, e.approval_level, a.approval_hash AS approved_hash, a.level AS approved_level, a.status,
        encode(sha256(convert_to(e.plan, 'UTF8')), 'hex') AS plan_now, e.plan_hash
 FROM opsc_execution e LEFT JOIN opsc_approval a ON a.execution_id = e.id WHERE e.id = %(execution)s
 """
 
-_PLAN: LiteralString = "SELECT plan, tenant_id, retry_of_id FROM opsc_execution WHERE id = %(execution)s"
+_PLAN: LiteralString = "SELECT plan, tenant_id, approval_level FROM opsc_execution WHERE id = %(execution)s"
 
 _CHECKED: LiteralString = "UPDATE opsc_execution SET targets_checked = true WHERE id = %(execution)s"
 
@@ -153,6 +153,8 @@ class StepApproval:
             return "the execution is not approved"
         if row["approved_hash"] != row["approval_hash"]:
             return "the approval is for something else than what would run"
+        if row["approved_level"] != row["approval_level"]:
+            return "the approval is for another level than the run's"
         if row["plan_now"] != row["plan_hash"]:
             return "the stored plan was changed after it was frozen"
         if step.targets_checked:
@@ -173,6 +175,8 @@ def _changed_since(execution_id: UUID, approved_hash: str) -> str:
         frozen = frozen_for(row["tenant_id"], plan)
     except PlanInvalid as invalid:
         return f"the plan's targets changed after the approval: {invalid.problems[0].message}"
+    if frozen.approval_level > row["approval_level"]:
+        return f"the approval policy ({frozen.approval_policy}) asks for level {frozen.approval_level} by now"
     rows = fetch(_TARGETS, {"execution": execution_id})
     steps = {step.id: (step.kind, step.spec, step.effect, step.action_class) for step in frozen.steps}
     for stored_step in rows:

@@ -127,9 +127,9 @@ WITH execution AS (
                                AND r.number < coalesce(step.max_parallel, r.number + 1) AS now) begins
     RETURNING id, queue, priority, status
 ), approval AS (
-    INSERT INTO opsc_approval (tenant_id, execution_id, level, approval_hash, status, expires_at, decided_by_id,
-                               decided_at, comment, signed_in_with)
-    SELECT tenant_id, id, approval_level, approval_hash, %(approval)s,
+    INSERT INTO opsc_approval (tenant_id, execution_id, level, approval_hash, policy, status, expires_at,
+                               decided_by_id, decided_at, comment, signed_in_with)
+    SELECT tenant_id, id, approval_level, approval_hash, %(approval_policy)s, %(approval)s,
            statement_timestamp() + make_interval(secs => %(approval_s)s),
            CASE WHEN %(confirmed)s THEN %(user)s END, CASE WHEN %(confirmed)s THEN statement_timestamp() END,
            %(comment)s, ''
@@ -214,7 +214,8 @@ def _execution_parameters(new: NewExecution) -> dict[str, Any]:
         "execution_s": policy.execution_s + _waits_s(frozen),
         "lease_s": policy.lease_s,
         "attempts": policy.attempts,
-        "approval_s": policy.approval_s,
+        "approval_policy": frozen.approval_policy,
+        "approval_s": min(policy.approval_s, frozen.approval_s or policy.approval_s),
         "total": frozen.step_run_count,
         "shadow": new.shadow,
         "trace": uuid4().hex,
@@ -234,7 +235,11 @@ def _events(new: NewExecution) -> list[dict[str, Any]]:
         {"type": "execution.created", "status": new.status.value, "data": created}
     ]
     if frozen.approval_level:
-        told = {"level": frozen.approval_level, "hash": frozen.approval_hash}
+        told = {
+            "level": frozen.approval_level,
+            "hash": frozen.approval_hash,
+            "policy": frozen.approval_policy,
+        }
         type_ = "approval.approved" if new.confirmed else "approval.requested"
         events.append({"type": type_, "status": "", "data": told})
     if new.override is not None:

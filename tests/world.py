@@ -23,10 +23,12 @@ QUEUES = ("fast", "medium", "long")
 # The seeded policies refer to no tenant, but their table does: TRUNCATE takes it along.
 EVERYTHING = """
 CREATE TEMP TABLE seeded AS SELECT * FROM opsc_timeout_policy WHERE tenant_id IS NULL;
+CREATE TEMP TABLE rules AS SELECT * FROM opsc_approval_policy WHERE tenant_id IS NULL;
 TRUNCATE opsc_tenant, opsc_lease, opsc_lockable, opsc_line_place, opsc_access_decision, opsc_event, opsc_audit_link,
     opsc_effect, opsc_worker, opsc_sign_in, opsc_sign_in_count, auth_user CASCADE;
 INSERT INTO opsc_timeout_policy SELECT * FROM seeded;
-DROP TABLE seeded
+INSERT INTO opsc_approval_policy SELECT * FROM rules;
+DROP TABLE seeded, rules
 """
 
 

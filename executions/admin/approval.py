@@ -23,7 +23,16 @@ from safety.signin import sessions
 class ApprovalAdmin(HistoryAdmin):
     """Who approved or rejected what; a decision is bound to the hash that the person saw."""
 
-    list_display = ("execution", "status", "level", "tenant", "expires_at", "decided_by", "decided_at")
+    list_display = (
+        "execution",
+        "status",
+        "level",
+        "policy",
+        "tenant",
+        "expires_at",
+        "decided_by",
+        "decided_at",
+    )
     list_filter = ("status", "level", TenantFilter)
     list_select_related = ("execution", "execution__requested_by", "tenant", "decided_by")
     search_fields = ("execution__name", "comment")

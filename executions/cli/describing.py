@@ -28,6 +28,7 @@ def describe(execution: Execution, *, output: bool = False) -> dict[str, Any]:
         "plan_hash": execution.plan_hash,
         "approval": {
             "level": execution.approval_level,
+            "policy": approval.policy if approval else None,
             "hash": execution.approval_hash,
             "status": approval.status if approval else None,
             "decided_by": approval.decided_by.get_username() if approval and approval.decided_by else None,

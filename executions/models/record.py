@@ -68,6 +68,7 @@ class Approval(models.Model):
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_index=False)
     execution = models.OneToOneField(Execution, models.CASCADE, related_name="approval")
     level = models.SmallIntegerField()
+    policy = models.CharField(max_length=120, blank=True, db_default="")
     approval_hash = models.CharField(max_length=64)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.REQUESTED)
     requested_at = models.DateTimeField(db_default=Now())

@@ -57,7 +57,8 @@ class FrozenPlan:
     1 normal, 2 bulk; changes_assets, shares_assets: sorted ids of the assets to hold while it runs, alone or
     beside others; resources: ids of resources and how much of each; max_wait_s: for all these, None: the limit.
     touches: every pair of environment and action class that its steps meet, a step without an asset counted where
-    the plan is.
+    the plan is. approval_level: what the plan itself asks for, until the policy (`approval_policy`) raised it;
+    approval_s: how soon the request for it expires at the latest, by that policy.
     """
 
     name: str
@@ -71,6 +72,8 @@ class FrozenPlan:
     mode: str
     priority: int
     approval_level: int
+    approval_policy: str = ""
+    approval_s: int | None = None
     on_busy: str
     max_wait_s: float | None
     changes_assets: tuple[UUID, ...]
@@ -125,7 +128,7 @@ def _frozen_plan(
         touches=_touches(steps, touched, environment, holds),
         mode=risk.run_mode(plan.header.mode, sla, step_runs),
         priority=PRIORITIES[plan.header.priority],
-        approval_level=risk.approval_level(action, environment, plan.header.approval_level),
+        approval_level=plan.header.approval_level,
         on_busy=plan.header.on_busy,
         max_wait_s=plan.header.max_wait,
         changes_assets=holds.changes_assets,

@@ -11,7 +11,6 @@ DEFAULT_ESTIMATE_S: Mapping[str, float] = {"http": 2, "command": 3, "script": 5}
 FAST_BELOW_S = 10
 MEDIUM_UP_TO_S = 30
 IMMEDIATE_STEP_RUNS = 20  # more than this never blocks a caller unless the plan asks for it
-HIGHEST_APPROVAL = 3
 
 _CLASSES = list(ActionClass)
 _ENVIRONMENTS = list(Environment)
@@ -86,14 +85,3 @@ def run_mode(asked: str, sla: SlaClass, step_runs: int) -> str:
     """`immediate` for a fast plan that asks for it, or is small and leaves the choice; else `background`."""
     small = asked == "auto" and step_runs <= IMMEDIATE_STEP_RUNS
     return "immediate" if sla is SlaClass.FAST and (asked == "immediate" or small) else "background"
-
-
-def approval_level(action: ActionClass, environment: Environment, asked: int) -> int:
-    """0 to 3: read 0, modify 1, deploy 2, one more for changes in prod; a plan may ask for more.
-
-    A read in prod stays at 0: a level that asks for every health check teaches people to confirm unread.
-    """
-    level = _CLASSES.index(action)
-    if level and environment is Environment.PROD:
-        level += 1
-    return min(max(level, asked), HIGHEST_APPROVAL)

@@ -2,6 +2,7 @@
 
 from safety.admin import (  # noqa: F401  (each registers its table)
     access_decision,
+    approval_policy,
     limit,
     line_place,
     lockable,

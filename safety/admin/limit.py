@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from safety.admin.timeout_policy import WhoseFilter
+from safety.admin.platform_rows import WhoseFilter
 from safety.administration import TenantAdministeredAdmin
 from safety.models import Limit
 from safety.visibility import tenants_visible_to

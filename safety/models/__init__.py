@@ -1,5 +1,6 @@
 """The tables of the guards."""
 
+from safety.models.approval_policy import ApprovalPolicy
 from safety.models.decision import AccessDecision
 from safety.models.lease import Lease, LeaseMode, LinePlace, Lockable
 from safety.models.limit import Limit, LimitKind
@@ -15,6 +16,7 @@ from safety.models.tenant import Tenant
 
 __all__ = [
     "AccessDecision",
+    "ApprovalPolicy",
     "Connector",
     "Lease",
     "LeaseMode",

@@ -16,6 +16,7 @@ from executions.models import Asset, Execution, Worker
 from safety.administration import REACHABLE_ROWS, BoundedPaginator
 from safety.models import (
     AccessDecision,
+    ApprovalPolicy,
     Lease,
     Limit,
     Lockable,
@@ -32,9 +33,19 @@ from tests import factories
 pytestmark = pytest.mark.usefixtures("live_db")
 
 OURS = [*apps.get_app_config("executions").get_models(), *apps.get_app_config("safety").get_models()]
-EDITABLE = {Limit, Tenant, Membership, Asset, TimeoutPolicy, Resource, MaskingRule, SecretStore}
+EDITABLE = {
+    Limit,
+    Tenant,
+    Membership,
+    Asset,
+    ApprovalPolicy,
+    TimeoutPolicy,
+    Resource,
+    MaskingRule,
+    SecretStore,
+}
 # Rows that belong to no tenant.
-SHARED = {Worker, TimeoutPolicy}
+SHARED = {Worker, ApprovalPolicy, TimeoutPolicy}
 
 
 def signed_in(user: User) -> Client:
@@ -96,12 +107,14 @@ def test_a_person_of_another_tenant_sees_no_row_and_no_page_of_one(model: Any) -
         Tenant.objects.get(slug="acme") if model is Tenant else model.objects.order_by("-pk").first()
     )
     nina = signed_in(factories.nina(is_staff=True))
-    expected = {Membership: 1, Tenant: 1, Worker: 1, TimeoutPolicy: 9}.get(model, 0)
+    expected = {Membership: 1, Tenant: 1, Worker: 1, ApprovalPolicy: 9, TimeoutPolicy: 9}.get(model, 0)
     assert shown(nina, model) == expected
     if model not in SHARED:
         assert nina.get(address(model, "change", row.pk)).status_code == 302  # back to the index: not there
     tom = signed_in(factories.tom(is_staff=True))
-    assert shown(tom, model) == {Membership: 2, Lockable: 2, TimeoutPolicy: 9}.get(model, 1)
+    assert shown(tom, model) == {Membership: 2, Lockable: 2, ApprovalPolicy: 9, TimeoutPolicy: 9}.get(
+        model, 1
+    )
     assert tom.get(address(model, "change", row.pk)).status_code == 200
 
 

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from executions.plans import InventoryItem, PlanInvalid, freeze, parse_plan, risk
+from executions.plans import InventoryItem, PlanInvalid, freeze, parse_plan
 from safety.choices import ActionClass, Effect, Environment, SlaClass
 
 PROBE = {"kind": "command", "with": {"argv": ["test", "-e", "/done"]}}
@@ -153,28 +153,6 @@ def test_the_estimate_is_the_longest_path_and_gives_the_sla_class(steps, seconds
 )
 def test_only_fast_plans_run_while_the_caller_waits(asked, step, mode):
     assert frozen(step, mode=asked).mode == mode
-
-
-@pytest.mark.parametrize(
-    ("action", "environment", "asked", "level"),
-    [
-        ("read", "dev", 0, 0),
-        ("read", "prod", 0, 0),
-        ("read", "prod", 2, 2),
-        ("modify", "dev", 0, 1),
-        ("modify", "staging", 0, 1),
-        ("modify", "prod", 0, 2),
-        ("modify", "prod", 1, 2),
-        ("deploy", "dev", 0, 2),
-        ("deploy", "prod", 0, 3),
-        ("deploy", "prod", 3, 3),
-        ("modify", "dev", 3, 3),
-    ],
-)
-def test_a_plan_may_ask_for_more_approval_but_never_for_less(action, environment, asked, level):
-    assert risk.approval_level(ActionClass(action), Environment(environment), asked) == level
-    result = frozen(command(action_class=action, target=f"{environment}-1"), approval_level=asked)
-    assert result.approval_level == level
 
 
 def test_the_highest_class_and_environment_of_a_plan_count():

@@ -1,0 +1,81 @@
+"""Which approval a change needs, by environment and action class, for everybody or for one tenant."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from safety.choices import ActionClass, Environment
+from safety.models.tenant import Tenant
+
+HIGHEST_APPROVAL = 3
+
+
+class ApprovalPolicy(models.Model):
+    """One cell of the approval policy. Seeded with the nine defaults, which have no tenant.
+
+    A tenant's own row takes the place of the platform's. It raises: a level below the platform's counts as the
+    platform's, unless a superuser set `may_lower`.
+    """
+
+    tenant = models.ForeignKey(
+        Tenant,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="approval_policies",
+        help_text="Whose row this is; the platform's default when empty.",
+    )
+    environment = models.CharField(max_length=10, choices=Environment.choices)
+    action_class = models.CharField(max_length=10, choices=ActionClass.choices)
+    level = models.PositiveSmallIntegerField(
+        "approval level",
+        help_text="0 none, 1 confirmed by whoever may run it, 2 and 3 approved by somebody else.",
+    )
+    expires_s = models.PositiveIntegerField(
+        "expires after, s",
+        null=True,
+        blank=True,
+        help_text="Sooner than the timeout policy says; the timeout policy's when empty.",
+    )
+    may_lower = models.BooleanField(
+        "may be lower than the platform's",
+        default=False,
+        db_default=False,
+        help_text="Only a superuser sets this, and only a superuser edits a row that has it.",
+    )
+
+    class Meta:
+        db_table = "opsc_approval_policy"
+        verbose_name_plural = "approval policies"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "environment", "action_class"],
+                nulls_distinct=False,
+                name="one_approval_policy_per_tenant_and_cell",
+                violation_error_message="There is such a row already: edit that one.",
+            ),
+            models.CheckConstraint(
+                condition=Q(level__lte=HIGHEST_APPROVAL) & (Q(expires_s=None) | Q(expires_s__gt=0)),
+                name="approval_policy_makes_sense",
+                violation_error_message="The level is 0 to 3, and what expires has more than 0 seconds.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        cell = f"{self.environment}/{self.action_class}"
+        return f"{cell} ({self.tenant.slug})" if self.tenant else cell
+
+    def clean(self) -> None:
+        """Refuse a level that would not count because the platform's is higher."""
+        super().clean()
+        if self.tenant_id is None or self.may_lower or self.level is None:
+            return
+        cell = {"environment": self.environment, "action_class": self.action_class}
+        platform = ApprovalPolicy.objects.filter(tenant=None, **cell).first()
+        if platform is None:
+            raise ValidationError(
+                f"The platform has no row for {self.environment}/{self.action_class}; restore it first."
+            )
+        if self.level < platform.level:
+            least = f"Must be at least {platform.level}, the platform's level for {platform}"
+            raise ValidationError({"level": f"{least}; a superuser can allow less."})
