@@ -1,6 +1,7 @@
 """The one door for passwords: count the try, compare, put on record."""
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
@@ -23,7 +24,11 @@ class Answer:
 
 def client_address(request: HttpRequest) -> str | None:
     """Where the request comes from; uvicorn has put a trusted proxy's word for it there."""
-    return request.META.get("REMOTE_ADDR") or None
+    try:
+        address = ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:  # a socket without addresses, or a proxy that says no address
+        return None
+    return str(address).partition("%")[0]
 
 
 def by_password(request: HttpRequest, name: str, password: str) -> Answer:

@@ -116,6 +116,13 @@ def test_no_word_of_the_client_about_its_address_is_believed(olga: User) -> None
     assert codes[-1] == 429
 
 
+@pytest.mark.parametrize("address", ["", "unknown", "fe80::1%eth0"])
+def test_an_address_that_is_none_is_counted_too(olga: User, address: str) -> None:
+    codes = [tries("olga", "wrong", address).status_code for _ in range(6)]
+    assert codes == [200] * 5 + [429]
+    assert gets_in("olga", OFFICE)
+
+
 def test_each_thing_is_on_record_and_in_the_log_and_no_password_is(
     olga: User, caplog: pytest.LogCaptureFixture
 ) -> None:
