@@ -74,7 +74,7 @@ def approve(
     """
     comment = mask_typed(comment)
     with transaction.atomic():
-        execution = _locked(execution_id, user)
+        execution = locked(execution_id, user)
         _require_decision(execution, user)
         require_fresh(execution.approval_level, signed_in)
         if approval_hash != execution.approval_hash:
@@ -110,7 +110,7 @@ def reject(
     """Refuse the execution for good. Raises like `approve`."""
     comment = mask_typed(comment)
     with transaction.atomic():
-        execution = _locked(execution_id, user)
+        execution = locked(execution_id, user)
         _require_decision(execution, user)
         _decide(execution, user, Approval.Status.REJECTED, comment, signed_in)
         lifecycle.move(
@@ -169,7 +169,7 @@ def require_decision(execution: Execution, user: User) -> None:
     _require_decision(execution, user)
 
 
-def _locked(execution_id: UUID, user: User) -> Execution:
+def locked(execution_id: UUID, user: User) -> Execution:
     """The execution, its row locked: every decision takes the locks in this order."""
     found = Execution.objects.visible_to(user).select_for_update(of=("self",)).filter(pk=execution_id).first()
     if found is None:

@@ -13,7 +13,7 @@ from executions.holdings import HOLDINGS
 from executions.inventory import frozen_for
 from executions.lifecycle import ClaimedStep
 from executions.plans import PlanInvalid, parse_plan
-from executions.plans.approved import narrowed_hash
+from executions.plans.approved import gate_hash, narrowed_hash
 from safety import leases
 from safety.cancellation import CancelToken, Wish
 from safety.context import AssetTaken, LeaseLost
@@ -35,8 +35,11 @@ SELECT id FROM opsc_step_run WHERE id = %(id)s AND status = 'running' AND lease_
 
 _APPROVED: LiteralString = """
 SELECT e.approval_hash, e.approval_level, a.approval_hash AS approved_hash, a.level AS approved_level, a.status,
+       s.gated, s.spec, g.status AS gate, g.gate_hash,
        encode(sha256(convert_to(e.plan, 'UTF8')), 'hex') AS plan_now, e.plan_hash
-FROM opsc_execution e LEFT JOIN opsc_approval a ON a.execution_id = e.id WHERE e.id = %(execution)s
+FROM opsc_execution e LEFT JOIN opsc_approval a ON a.execution_id = e.id
+JOIN opsc_step s ON s.id = %(step)s AND s.execution_id = e.id LEFT JOIN opsc_step_gate g ON g.step_id = s.id
+WHERE e.id = %(execution)s
 """
 
 _PLAN: LiteralString = "SELECT plan, tenant_id, approval_level FROM opsc_execution WHERE id = %(execution)s"
@@ -148,7 +151,7 @@ class StepApproval:
         step = self._step
         if step.approval_level == 0:
             return ""
-        row = fetch_one(_APPROVED, {"execution": step.execution_id})
+        row = fetch_one(_APPROVED, {"execution": step.execution_id, "step": step.step_id})
         if row is None or row["status"] != "approved":
             return "the execution is not approved"
         if row["approved_hash"] != row["approval_hash"]:
@@ -157,6 +160,10 @@ class StepApproval:
             return "the approval is for another level than the run's"
         if row["plan_now"] != row["plan_hash"]:
             return "the stored plan was changed after it was frozen"
+        if row["gated"] and row["gate"] != "approved":
+            return "this step was not approved by itself"
+        if row["gated"] and row["gate_hash"] != gate_hash(row["approval_hash"], step.key, row["spec"]):
+            return "the approval of this step is for something else than what would run"
         if step.targets_checked:
             return ""
         changed = _changed_since(step.execution_id, row["approval_hash"])

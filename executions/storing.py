@@ -107,11 +107,11 @@ WITH execution AS (
 ), step AS (
     INSERT INTO opsc_step (
         execution_id, position, key, name, kind, spec, action_class, effect, survives_worker, on_failure,
-        timeout_s, retries, max_parallel, estimate_s, predecessors, successors, waits_on, remaining)
+        timeout_s, retries, max_parallel, estimate_s, predecessors, successors, gated, waits_on, remaining)
     SELECT execution.id, s.* FROM execution, jsonb_to_recordset(%(steps)s::jsonb) AS s (
         position int, key text, name text, kind text, spec jsonb, action_class text, effect text,
         survives_worker boolean, on_failure text, timeout_s float, retries int, max_parallel int,
-        estimate_s float, predecessors int[], successors int[], waits_on int, remaining int)
+        estimate_s float, predecessors int[], successors int[], gated boolean, waits_on int, remaining int)
     RETURNING id, position, waits_on, max_parallel
 ), run AS (
     INSERT INTO opsc_step_run (
@@ -264,6 +264,7 @@ def _run_parameters(new: NewExecution) -> dict[str, Any]:
         for step in frozen.steps
         for number, target in enumerate(step.targets)
     ]
+    gated = frozen.gated_steps()
     ids, positions, assets, numbers, attempts = (list(column) for column in zip(*runs, strict=True))
     steps = [
         {
@@ -282,6 +283,7 @@ def _run_parameters(new: NewExecution) -> dict[str, Any]:
             "estimate_s": step.estimate_s,
             "predecessors": step.depends_on,
             "successors": followers[step.position],
+            "gated": step.position in gated,
             "waits_on": len(step.depends_on),
             "remaining": len(step.targets),
         }

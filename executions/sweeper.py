@@ -7,7 +7,7 @@ from typing import LiteralString
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from executions import approvals, control, dispatch, lifecycle, reservations, switching
+from executions import approvals, control, dispatch, lifecycle, reservations, stepwise, switching
 from executions.audit import heads, sealing
 from executions.errors import Refused
 from executions.lifecycle import LifecycleError, Ready
@@ -122,7 +122,8 @@ def _sweep() -> dict[str, int]:
     stages: dict[str, Callable[[], int]] = {
         "retries_due": lambda: _woken(make_due_ready()),
         "taken_over": lambda: _woken(reap()),
-        "approvals_expired": approvals.expire_due,
+        "approvals_expired": lambda: approvals.expire_due() + stepwise.expire_due(),
+        "steps_asked_for": stepwise.ask_due,
         "switches_ended": switching.end_due,
         "switched_off": switching.stop_running,
         "clocks_turned": lifecycle.turn_clocks,

@@ -12,6 +12,7 @@ from executions.admin import (  # noqa: F401  (each registers its table)
     output_chunk,
     reservation,
     step,
+    step_gate,
     step_run,
     switch,
     worker,

@@ -17,8 +17,10 @@ SHAPES = {
     "no newline": "head -c $((MIB * 1024 * 1024)) /dev/zero | tr '\\0' x; echo",
     "binary": "head -c $((MIB * 1024 * 1024)) /dev/urandom; echo",
 }
-END = "echo password=hunter22 is the end"
-SEEN = r"password=\[masked:password\] is the end"
+END = (
+    "printf 'pass%s=hunter22 is the end\\n' word"  # what would stand in the plan as a secret is refused there
+)
+SEEN = r"=\[masked:password\] is the end"
 
 
 def measured(mib: int, shape: str, tenant: str, person: str, target: str) -> dict[str, Any]:

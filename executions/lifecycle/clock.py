@@ -24,26 +24,30 @@ WITH idle AS (
 UPDATE opsc_execution e SET clock = 'leases' FROM idle WHERE e.id = idle.id RETURNING e.id
 """
 
-# Held back by a switch or a limit: nothing of it runs, and all that could begin is held.
+# Held back by a gate, a switch or a limit: nothing of it runs, and all that could begin is held.
 _ALL_HELD: LiteralString = (
     """
 NOT EXISTS (SELECT FROM opsc_step_run r WHERE r.execution_id = e.id
             AND (r.status = 'running' OR (r.status IN ('ready', 'retrying') AND NOT """  # noqa: S608  constants only
     + HELD
     + """)))
-AND (EXISTS (SELECT FROM opsc_standing_switch) OR EXISTS (SELECT FROM opsc_limit WHERE kind = 'running'))"""
+AND (e.approval_level = 3 OR EXISTS (SELECT FROM opsc_standing_switch)
+     OR EXISTS (SELECT FROM opsc_limit WHERE kind = 'running'))"""
 )
 
 _PAUSED: LiteralString = (
     """
 WITH idle AS (
     SELECT e.id FROM opsc_execution e
-    WHERE e.finished_at IS NULL AND e.status IN ('queued', 'running') AND e.clock <> 'pause' AND """  # noqa: S608  constants only
+    WHERE e.finished_at IS NULL AND e.status IN ('queued', 'running') AND e.clock NOT IN ('pause', 'approval') AND """  # noqa: S608  constants only
     + _ALL_HELD
     + """
     ORDER BY e.id LIMIT 1000 FOR UPDATE OF e SKIP LOCKED
 )
-UPDATE opsc_execution e SET clock = 'pause' FROM idle WHERE e.id = idle.id RETURNING e.id
+UPDATE opsc_execution e SET clock = CASE
+    WHEN EXISTS (SELECT FROM opsc_step_gate g WHERE g.execution_id = e.id AND g.status = 'requested') THEN 'approval'
+    ELSE 'pause' END
+FROM idle WHERE e.id = idle.id RETURNING e.id
 """
 )
 
@@ -51,7 +55,7 @@ _RESUMED: LiteralString = (
     """
 WITH again AS (
     SELECT e.id FROM opsc_execution e
-    WHERE e.finished_at IS NULL AND e.status IN ('queued', 'running') AND e.clock = 'pause' AND NOT ("""  # noqa: S608  constants only
+    WHERE e.finished_at IS NULL AND e.status IN ('queued', 'running') AND e.clock IN ('pause', 'approval') AND NOT ("""  # noqa: S608  constants only
     + _ALL_HELD
     + """)
     ORDER BY e.id LIMIT 1000 FOR UPDATE OF e SKIP LOCKED

@@ -1,4 +1,4 @@
-"""What keeps a step run from beginning, a switch or a limit: one condition for the claim, the sweeper and the clock."""
+"""What keeps a step run from beginning: a gate, a switch, a limit. One condition for claim, sweeper and clock."""
 
 from typing import LiteralString
 
@@ -37,4 +37,11 @@ ONE_TOO_MANY: LiteralString = (
     + "))"
 )
 
-HELD: LiteralString = "(" + _SWITCHED_OFF + " OR " + ONE_TOO_MANY + ")"
+# Of a step run `r` and its execution `e`: nobody has allowed its step yet.
+NOT_LET_IN: LiteralString = """
+(e.approval_level = 3 AND EXISTS (
+    SELECT FROM opsc_step g WHERE g.id = r.step_id AND g.gated AND NOT EXISTS (
+        SELECT FROM opsc_step_gate o WHERE o.step_id = g.id AND o.status = 'approved')))
+"""
+
+HELD: LiteralString = "(" + NOT_LET_IN + " OR " + _SWITCHED_OFF + " OR " + ONE_TOO_MANY + ")"

@@ -6,6 +6,7 @@ from executions.models.effect import EffectRecord
 from executions.models.execution import Execution
 from executions.models.record import Approval, DeadLetter, Event
 from executions.models.step import Step
+from executions.models.step_gate import StepGate
 from executions.models.step_run import OutputChunk, StepRun
 from executions.models.worker import Worker
 
@@ -19,6 +20,7 @@ __all__ = [
     "Execution",
     "OutputChunk",
     "Step",
+    "StepGate",
     "StepRun",
     "Worker",
 ]

@@ -37,6 +37,7 @@ class Step(models.Model):
     estimate_s = models.FloatField(default=1)
     predecessors = ArrayField(models.IntegerField(), default=list)
     successors = ArrayField(models.IntegerField(), default=list)
+    gated = models.BooleanField(default=False, db_default=False)  # approved once more before it begins
     waits_on = models.IntegerField(default=0)
     remaining = models.IntegerField()
     closed = models.BooleanField(default=False, db_default=False)

@@ -18,3 +18,8 @@ def narrowed_hash(full_hash: str, targets: Mapping[str, Sequence[str | None]]) -
     """The approval hash of a retry that runs only some step runs of a plan: step key to asset ids."""
     chosen = {key: sorted(str(target) for target in some) for key, some in targets.items()}
     return plan_hash(canonical_bytes({"of": full_hash, "only": chosen}))
+
+
+def gate_hash(approval_hash: str, key: str, spec: Mapping[str, Any]) -> str:
+    """What the approval of one step is bound to: that of the run, which covers the targets, and the step's own text."""
+    return plan_hash(canonical_bytes({"approval": approval_hash, "step": key, "spec": dict(spec)}))

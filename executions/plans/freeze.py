@@ -83,6 +83,15 @@ class FrozenPlan:
     estimate_s: float
     step_run_count: int
 
+    def gated_steps(self) -> frozenset[int]:
+        """Positions of the steps that are approved once more before they begin: at level 3 those that the plan marks
+        as approval points, else every step that changes something."""
+        if self.approval_level < risk.STEP_BY_STEP:
+            return frozenset()
+        marked = {step.position for step in self.steps if step.spec.get("approval_point")}
+        changing = {step.position for step in self.steps if step.action_class is not ActionClass.READ}
+        return frozenset(marked or changing)
+
 
 def freeze(
     plan: Plan, inventory: Sequence[InventoryItem], resources: Sequence[ResourceItem] = ()
@@ -128,7 +137,7 @@ def _frozen_plan(
         touches=_touches(steps, touched, environment, holds),
         mode=risk.run_mode(plan.header.mode, sla, step_runs),
         priority=PRIORITIES[plan.header.priority],
-        approval_level=plan.header.approval_level,
+        approval_level=_asked_level(plan),
         on_busy=plan.header.on_busy,
         max_wait_s=plan.header.max_wait,
         changes_assets=holds.changes_assets,
@@ -138,6 +147,12 @@ def _frozen_plan(
         estimate_s=seconds,
         step_run_count=step_runs,
     )
+
+
+def _asked_level(plan: Plan) -> int:
+    """The level that the plan asks for; whoever marks approval points asks for a run step by step."""
+    marked = any(step.approval_point for step in plan.steps)
+    return risk.STEP_BY_STEP if marked else plan.header.approval_level
 
 
 def _resolve(plan: Plan, finder: TargetFinder) -> list[tuple[InventoryItem, ...]]:

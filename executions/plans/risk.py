@@ -10,6 +10,7 @@ IDEMPOTENT_METHODS = frozenset({"PUT", "DELETE"})
 DEFAULT_ESTIMATE_S: Mapping[str, float] = {"http": 2, "command": 3, "script": 5}
 FAST_BELOW_S = 10
 MEDIUM_UP_TO_S = 30
+STEP_BY_STEP = 3  # the approval level at which steps are let in one by one
 IMMEDIATE_STEP_RUNS = 20  # more than this never blocks a caller unless the plan asks for it
 
 _CLASSES = list(ActionClass)

@@ -159,6 +159,7 @@ class StepBase(Strict):
     verify: Annotated[Probe | None, Absent()] = None
     on_cancel: Annotated[CleanUp | None, Absent()] = None
     on_failure: Literal["abort", "continue"] = "abort"
+    approval_point: bool = False
     max_parallel: Annotated[int | None, Field(ge=1, le=10_000), Absent()] = None
     estimate: Annotated[Seconds | None, Absent()] = None
 

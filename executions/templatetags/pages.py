@@ -113,6 +113,12 @@ def plan_text(execution: Execution) -> SafeString:
 
 
 @register.filter
+def as_json(data: Any) -> str:
+    """What is stored as data, indented for reading; to be shown by `visible`."""
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+@register.filter
 def visible(text: str) -> SafeString:
     """Text from a target or a plan: no control or direction change stays hidden."""
     return SafeString("".join(html for _, html in ansi_html([("", text)])))

@@ -7,7 +7,9 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import OuterRef, Subquery
 
 from executions.approvals import may_decide
-from executions.models import EffectRecord, Execution, StepRun
+from executions.models import EffectRecord, Execution, StepGate, StepRun
+from executions.plans.approved import gate_hash
+from executions.plans.risk import STEP_BY_STEP
 from executions.states import ExecutionStatus, StepStatus
 
 UNKNOWN_SHOWN = 20
@@ -27,6 +29,7 @@ class Actions:
     cannot_decide: str
     unknown: list[StepRun]
     unproven: list[StepRun]
+    gates: list[StepGate]
 
     @cached_property
     def _names(self) -> list[str]:
@@ -48,14 +51,14 @@ class Actions:
     def key(self) -> str:
         """Changes whenever something else is offered."""
         offered = (self.cancel, self.retry, self.retry_failed, self.decide, self.cannot_decide)
-        waiting = [str(run.pk) for run in (*self.unknown, *self.unproven)]
+        waiting = [str(run.pk) for run in (*self.unknown, *self.unproven, *self.gates)]
         return f"{self.execution.status} {offered} {waiting}"
 
     @property
     def any(self) -> bool:
         """Whether there is something to offer or to explain."""
         offered = self.cancel or self.retry or self.retry_failed or self.decide
-        return bool(offered or self.cannot_decide or self.unknown or self.unproven)
+        return bool(offered or self.cannot_decide or self.unknown or self.unproven or self.gates)
 
 
 def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
@@ -64,7 +67,8 @@ def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
     over = execution.is_terminal
     wanted = not over and execution.cancel_requested_at is None
     retry = over and user.has_perm("executions.retry_execution", execution)
-    objection = may_decide(execution, user) if waits else ""
+    gates = _gates(execution)
+    objection = may_decide(execution, user) if waits or gates else ""
     return Actions(
         execution=execution,
         user=user,
@@ -75,7 +79,19 @@ def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
         cannot_decide=objection,
         unknown=_unknown(execution, user),
         unproven=_unproven(execution, user),
+        gates=[] if objection else gates,
     )
+
+
+def _gates(execution: Execution) -> list[StepGate]:
+    """Steps that wait to be let in, each with the hash of what it would do as `wanted_hash`."""
+    if execution.approval_level < STEP_BY_STEP or execution.is_terminal or execution.cancel_requested_at:
+        return []
+    waiting = StepGate.objects.filter(execution_id=execution.pk, status=StepGate.Status.REQUESTED)
+    found = list(waiting.select_related("step").order_by("step__position")[:UNKNOWN_SHOWN])
+    for gate in found:
+        gate.wanted_hash = gate_hash(execution.approval_hash, gate.step.key, gate.step.spec)
+    return found
 
 
 def _unknown(execution: Execution, user: User | AnonymousUser) -> list[StepRun]:

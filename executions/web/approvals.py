@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from executions import approvals
 from executions.errors import SignInAgain
-from executions.models import Approval, Execution
+from executions.models import Approval, Execution, StepGate
 from executions.web.forms import ApproveForm, RejectForm
 from executions.web.permission import person
 from executions.web.refusals import shows_refusals
@@ -31,7 +31,17 @@ def queue(request: HttpRequest) -> HttpResponse:
     )
     rows = waiting.select_related("execution", "execution__requested_by", "tenant").defer("execution__plan")
     shown = list(rows.order_by("expires_at")[: QUEUE_SHOWN + 1])
+    gates = StepGate.objects.visible_to(request.user).filter(
+        status=StepGate.Status.REQUESTED, expires_at__gt=Now(), execution__finished_at=None
+    )
+    gates = gates.select_related("step", "execution", "execution__requested_by", "tenant").defer(
+        "execution__plan"
+    )
     context = {
+        "gates": [
+            (gate, approvals.may_decide(gate.execution, request.user))
+            for gate in gates.order_by("expires_at")[:QUEUE_SHOWN]
+        ],
         "approvals": [
             (approval, approvals.may_decide(approval.execution, request.user))
             for approval in shown[:QUEUE_SHOWN]

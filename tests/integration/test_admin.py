@@ -1,5 +1,6 @@
 """The admin shows each person their tenants, lets nobody rewrite history, and costs the same with many rows."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from executions.models import Asset, Execution, Worker
+from executions.models import Asset, Execution, StepGate, Worker
 from safety.administration import REACHABLE_ROWS, BoundedPaginator
 from safety.models import (
     AccessDecision,
@@ -65,6 +66,12 @@ def a_bit_of_everything(number: int = 0) -> Execution:
     factories.an_effect(run)
     factories.an_event(execution, step_run=run)
     factories.an_approval(execution)
+    StepGate.objects.create(
+        tenant=execution.tenant,
+        execution=execution,
+        step=step,
+        expires_at=timezone.now() + timedelta(hours=1),
+    )
     factories.a_dead_letter(run)
     factories.a_lease(execution, asset)
     factories.a_place_in_line(execution, asset)

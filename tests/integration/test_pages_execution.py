@@ -122,6 +122,7 @@ def test_every_page_of_ours_asks_for_a_sign_in() -> None:
         pattern, arguments = possibilities[0]
         filled = dict.fromkeys(arguments, "00000000-0000-4000-8000-000000000000") | {
             "switch_id": "7",
+            "step": "work",
             "slug": "acme",
         }
         seen.add(name)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
-from executions.models import Asset, Execution, StepRun
+from executions.models import Asset, Execution, Step, StepRun
 from safety.models import Switch, Tenant
 from tests.leaks.acts import Visitor
 
@@ -59,6 +59,9 @@ def _arguments(pattern: URLPattern) -> Iterator[dict[str, Any]]:
         longest = max(map(len, keys))
         for number in range(longest):
             yield {name: own[number % len(own)] for name, own in zip(sorted(groups), keys, strict=True)}
+    elif groups == {"execution_id", "step"}:
+        steps = Step.objects.order_by("pk").values_list("execution_id", "key")[:MOST_OBJECTS]
+        yield from ({"execution_id": execution, "step": key} for execution, key in steps)
     elif groups == {"slug"}:
         yield from ({"slug": slug} for slug in Tenant.objects.values_list("slug", flat=True))
     elif groups == {"token"}:

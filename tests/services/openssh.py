@@ -133,7 +133,7 @@ class Sshd:
         if os.geteuid() != 0:
             return None, ()
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where the server goes to drop its rights
-        password = secrets.token_urlsafe(12)
+        password = secrets.token_hex(12)  # never one that openssl takes for an option
         made = subprocess.run(
             ["openssl", "passwd", "-6", password], capture_output=True, text=True, check=False, timeout=10
         )

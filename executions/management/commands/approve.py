@@ -1,11 +1,13 @@
 """Approve what an execution would do."""
 
+import json
 import sys
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.management.base import CommandParser
 
-from executions import approvals, dispatch
+from executions import approvals, dispatch, stepwise
 from executions.cli import failing
 from executions.cli.command import OpsCommand
 from executions.cli.failing import BadInput
@@ -16,6 +18,7 @@ from executions.cli.showing import show_header, show_steps
 from executions.errors import Conflict
 from executions.fresh import BY_COMMAND
 from executions.models import Execution
+from executions.plans.approved import gate_hash
 
 SHORTEST_HASH = 12
 
@@ -27,7 +30,10 @@ class Command(OpsCommand):
         "Approve an execution. It shows what would run; say that you saw it with --hash (12 or more "
         "characters of the hash shown), or with yes on a terminal."
     )
-    example = "manage.py approve 3f2a91c0 --as tom\n  manage.py approve 3f2a91c0 --as tom --hash 9d41c7a0b2e5"
+    example = (
+        "manage.py approve 3f2a91c0 --as tom\n  manage.py approve 3f2a91c0 --as tom --hash 9d41c7a0b2e5\n"
+        "  manage.py approve 3f2a91c0 --as tom --step restart"
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -36,14 +42,17 @@ class Command(OpsCommand):
             "--hash", default="", help="the approval hash, or its first 12 or more characters"
         )
         parser.add_argument("--comment", default="", help="kept in its history")
+        parser.add_argument("--step", metavar="ID", help="level 3: let this step begin")
 
     def act(self, options: dict[str, Any]) -> int:
         user = acting_user(options["user"])
         execution = find_execution(options["id"], user)
         approvals.require_decision(execution, user)
+        if options["step"]:
+            return self._step(execution, user, options)
         if not self.wants_json:
             self._show(execution)
-        approval_hash = self._seen(execution, options["hash"])
+        approval_hash = self._seen(execution.approval_hash, options["hash"])
         approvals.approve(
             execution.pk,
             user=user,
@@ -59,32 +68,53 @@ class Command(OpsCommand):
             self.stdout.write(f"approved; {execution.pk} is {status}")
         return failing.SUCCEEDED
 
+    def _step(self, execution: Execution, user: User, options: dict[str, Any]) -> int:
+        """Let one step begin, once it was shown or its hash given."""
+        step = execution.steps.filter(key=options["step"]).first()
+        if step is None:
+            raise BadInput(f"This run has no step {options['step'][:60]!r}.")
+        wanted = gate_hash(execution.approval_hash, step.key, step.spec)
+        if not self.wants_json:
+            self.stdout.write(plain(json.dumps(step.spec, indent=2, ensure_ascii=False)))
+            self.stdout.write(f"approval hash of the step {step.key}: {wanted}")
+        seen = self._seen(wanted, options["hash"])
+        comment = options["comment"]
+        stepwise.approve(
+            execution.pk, step.key, user=user, seen_hash=seen, comment=comment, signed_in=BY_COMMAND
+        )
+        dispatch.flush()
+        if self.wants_json:
+            self.print_json({"id": execution.pk, "step": step.key, "approval_hash": seen})
+        else:
+            self.stdout.write(f"the step {step.key} may begin")
+        return failing.SUCCEEDED
+
     def _show(self, execution: Execution) -> None:
         show_header(self.console, execution)
         show_steps(self.console, execution)
         self.stdout.write(plain(execution.plan))
         self.stdout.write(f"approval hash {execution.approval_hash}")
 
-    def _seen(self, execution: Execution, given: str) -> str:
+    def _seen(self, approval_hash: str, given: str) -> str:
         """The whole hash, once the person has shown that this is what they mean. Raises BadInput, Conflict."""
         wanted = given.strip().lower()
         if not wanted:
-            return self._ask(execution)
+            return self._ask(approval_hash)
         if len(wanted) < SHORTEST_HASH:
             raise BadInput(f"--hash: give at least {SHORTEST_HASH} characters.")
-        if not execution.approval_hash.startswith(wanted):
+        if not approval_hash.startswith(wanted):
             raise Conflict(
-                f"This hash is not of what would run: that is {execution.approval_hash[:SHORTEST_HASH]}.",
+                f"This hash is not of what would run: that is {approval_hash[:SHORTEST_HASH]}.",
                 hint="Look at the plan again.",
             )
-        return execution.approval_hash
+        return approval_hash
 
-    def _ask(self, execution: Execution) -> str:
+    def _ask(self, approval_hash: str) -> str:
         if not (sys.stdin.isatty() and self.on_terminal):
             raise BadInput(
                 "Nothing was approved.",
-                hint=f"Look at it, then give --hash {execution.approval_hash[:SHORTEST_HASH]}.",
+                hint=f"Look at it, then give --hash {approval_hash[:SHORTEST_HASH]}.",
             )
         if input("Approve exactly this? [yes/no] ").strip().lower() != "yes":
             raise BadInput("Nothing was approved.")
-        return execution.approval_hash
+        return approval_hash

@@ -1,0 +1,173 @@
+"""Level 3: each gated step is approved once more, right before it, for exactly what it would do."""
+
+from collections.abc import Mapping
+from typing import Any, LiteralString
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from executions import approvals, control, dispatch, lifecycle
+from executions.errors import Conflict, NotFound, Refused
+from executions.fresh import NOT_SAID, SignedIn, require_fresh
+from executions.lifecycle import By, Ready
+from executions.models import Execution, StepGate
+from executions.plans.approved import gate_hash
+from executions.rights import records_refusals
+from safety.masking.typed import mask_typed
+from safety.sql import Row, fetch, fetch_one
+
+# Asked for as soon as a step run of it could begin; as long to answer as the execution's own approval had.
+_ASK: LiteralString = """
+WITH asked AS (
+    INSERT INTO opsc_step_gate (tenant_id, execution_id, step_id, status, expires_at)
+    SELECT e.tenant_id, e.id, s.id, 'requested', statement_timestamp() + coalesce(
+               (SELECT a.expires_at - a.requested_at FROM opsc_approval a WHERE a.execution_id = e.id),
+               interval '1 hour')
+    FROM opsc_execution e JOIN opsc_step s ON s.execution_id = e.id AND s.gated AND NOT s.closed
+    WHERE e.approval_level = 3 AND e.finished_at IS NULL AND e.status IN ('queued', 'running')
+      AND e.cancel_requested_at IS NULL AND NOT e.aborted
+      AND EXISTS (SELECT FROM opsc_step_run r WHERE r.step_id = s.id AND r.status = 'ready')
+      AND NOT EXISTS (SELECT FROM opsc_step_gate g WHERE g.step_id = s.id)
+    ORDER BY s.id LIMIT 500
+    ON CONFLICT DO NOTHING
+    RETURNING tenant_id, execution_id, step_id, expires_at
+)
+INSERT INTO opsc_event (tenant_id, execution_id, type, actor_kind, actor, trace_id, data)
+SELECT a.tenant_id, a.execution_id, 'approval.requested', 'system', 'scheduler', e.trace_id,
+       jsonb_build_object('level', 3, 'step', s.key, 'until', a.expires_at)
+FROM asked a JOIN opsc_step s ON s.id = a.step_id JOIN opsc_execution e ON e.id = a.execution_id
+RETURNING id
+"""
+
+_OVERDUE: LiteralString = """
+SELECT g.execution_id, g.step_id, s.key FROM opsc_step_gate g JOIN opsc_step s ON s.id = g.step_id
+WHERE g.status = 'requested' AND g.expires_at <= statement_timestamp() ORDER BY g.step_id LIMIT 200
+"""
+
+_EXPIRE: LiteralString = """
+UPDATE opsc_step_gate SET status = 'expired', decided_at = statement_timestamp()
+WHERE step_id = %(step)s AND status = 'requested' AND expires_at <= statement_timestamp() RETURNING id
+"""
+
+_STEP: LiteralString = """
+SELECT s.id, s.key, s.spec, g.status FROM opsc_step s LEFT JOIN opsc_step_gate g ON g.step_id = s.id
+WHERE s.execution_id = %(execution)s AND s.key = %(key)s AND s.gated
+"""
+
+# Decided by the database's clock, in the one statement that also says who came first.
+_DECIDE: LiteralString = """
+UPDATE opsc_step_gate SET status = %(to)s, decided_by_id = %(user)s, decided_at = statement_timestamp(),
+       comment = left(%(comment)s, 1000), signed_in_with = left(%(with)s, 80),
+       signed_in_at = to_timestamp(%(at)s::float8), address = %(address)s::inet, gate_hash = %(hash)s
+WHERE step_id = %(step)s AND status = 'requested' AND expires_at > statement_timestamp() RETURNING id
+"""
+
+_MAY_BEGIN: LiteralString = """
+SELECT id, queue, priority FROM opsc_step_run WHERE step_id = %(step)s AND status = 'ready' ORDER BY id
+"""
+
+
+def ask_due() -> int:
+    """Ask for the gates that steps stand before. Returns: how many."""
+    return len(fetch(_ASK))
+
+
+def expire_due() -> int:
+    """End the executions of gates that nobody opened in time. Returns: how many gates."""
+    overdue = fetch(_OVERDUE)
+    for row in overdue:
+        with transaction.atomic():
+            fetch(lifecycle.LOCK, {"execution": row["execution_id"]})
+            expired = fetch(_EXPIRE, {"step": row["step_id"]})
+        if expired:
+            try:
+                control.cancel_for_timeout(
+                    row["execution_id"], f"nobody approved the step {row['key']} in time"
+                )
+            except Conflict:  # it ended by itself in between
+                continue
+    return len(overdue)
+
+
+@records_refusals
+def approve(
+    execution_id: UUID,
+    step_key: str,
+    *,
+    user: User,
+    seen_hash: str,
+    comment: str = "",
+    signed_in: SignedIn = NOT_SAID,
+) -> None:
+    """Let the step begin on all its targets, for exactly what `seen_hash` stands for.
+
+    Raises:
+      NotFound: No such execution for this person, or no gated step of this name.
+      NotAllowed: They asked for the run, may not approve at level 3, or (SignInAgain) signed in too long ago.
+      Conflict: Another hash, not asked for yet, or decided, expired or cancelled before.
+    """
+    comment = mask_typed(comment)
+    with transaction.atomic():
+        execution, step = _asked(execution_id, step_key, user)
+        require_fresh(execution.approval_level, signed_in)
+        wanted = gate_hash(execution.approval_hash, step["key"], step["spec"])
+        if seen_hash != wanted:
+            raise Conflict(
+                f"This approval is for {seen_hash[:12]}, but what would run is {wanted[:12]}.",
+                hint="Look at the step again.",
+            )
+        _decide(execution, step, user, StepGate.Status.APPROVED, _how(comment, signed_in, wanted))
+        ready = fetch(_MAY_BEGIN, {"step": step["id"]})
+        dispatch.wake([Ready(row["id"], row["queue"], row["priority"]) for row in ready])
+
+
+@records_refusals
+def reject(
+    execution_id: UUID,
+    step_key: str,
+    *,
+    user: User,
+    comment: str,
+    signed_in: SignedIn = NOT_SAID,
+) -> None:
+    """Refuse the step; the execution is cancelled. Raises like `approve`, and Refused without a comment."""
+    if not comment.strip():
+        raise Refused("A reason is needed.", hint="The requester needs to know why.")
+    comment = mask_typed(comment)
+    with transaction.atomic():
+        execution, step = _asked(execution_id, step_key, user)
+        _decide(execution, step, user, StepGate.Status.REJECTED, _how(comment, signed_in, ""))
+    reason = f"the step {step['key']} was rejected: {comment}"
+    control.cancel_for_switch(execution_id, by=By.user(user), reason=reason)
+
+
+def _asked(execution_id: UUID, step_key: str, user: User) -> tuple[Execution, Row]:
+    """The execution, its row locked, and the gated step."""
+    execution = approvals.locked(execution_id, user)
+    approvals.require_decision(execution, user)
+    step = fetch_one(_STEP, {"execution": execution_id, "key": step_key})
+    if step is None:
+        raise NotFound(f"There is no step {step_key[:60]!r} here that is approved by itself.")
+    if execution.finished_at or execution.cancel_requested_at:
+        raise Conflict("This run is over, or being cancelled.", hint="Look at the execution again.")
+    return execution, step
+
+
+def _how(comment: str, signed_in: SignedIn, seen: str) -> dict[str, Any]:
+    at, address = signed_in.at, signed_in.address
+    return {"comment": comment, "with": signed_in.how, "at": at, "address": address, "hash": seen}
+
+
+def _decide(execution: Execution, step: Row, user: User, to: StepGate.Status, how: Mapping[str, Any]) -> None:
+    if not fetch(_DECIDE, {"step": step["id"], "user": user.pk, "to": to.value, **how}):
+        state = "expired" if step["status"] == "requested" else step["status"] or "not asked for yet"
+        raise Conflict(f"The approval of this step is {state}.", hint="Look at the execution again.")
+    lifecycle.record(
+        f"approval.{to.value}",
+        tenant_id=execution.tenant_id,
+        execution_id=execution.pk,
+        by=By.user(user),
+        trace_id=execution.trace_id,
+        data={"level": 3, "step": step["key"], "hash": how["hash"], "comment": how["comment"]},
+    )
