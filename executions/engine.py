@@ -108,6 +108,7 @@ def _context(step: ClaimedStep) -> RunningStep:
         execution_id=step.execution_id,
         step_run_id=step.step_run_id,
         attempt=step.attempt,
+        tried_s=step.tried_s,
         token=step.token,
         worker=HOLDINGS.worker,
         actor_id=step.requested_by_id,

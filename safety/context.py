@@ -135,8 +135,8 @@ class StepContext:
     waits_when_busy: whether it may stand in line for all these; arguments: the step's `with`, references
     unresolved; credentials, username: references for signing in to the target,
     and the account there; masking_version: that of the
-    tenant's masking rules at the claim, 0 when it can have none; objection: why nobody may act on its asset for
-    this tenant, empty when somebody may.
+    tenant's masking rules at the claim, 0 when it can have none; tried_s: seconds from the first claim of its step
+    run to this one; objection: why nobody may act on its asset for this tenant, empty when somebody may.
     """
 
     tenant_id: int
@@ -157,6 +157,7 @@ class StepContext:
     arguments: Mapping[str, Any]
     credentials: Mapping[str, Any]
     masking_version: int = 0
+    tried_s: float = 0.0
     effects: EffectLog
     approval: ApprovalGate
     wishes: CancelWatch

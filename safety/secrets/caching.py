@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 from safety.secrets.found import Found, SecretStore, Wanted
 from safety.secrets.values import SecretRef, SecretValue
@@ -23,6 +24,9 @@ class Caching:
         self._kept: dict[tuple[str, SecretRef], tuple[float, Found]] = {}
 
     def read(self, wanted: Wanted) -> Found:
+        if wanted.since_s:
+            # The work may have begun with what was kept then.
+            return self.store.read(replace(wanted, since_s=wanted.since_s + self._seconds))
         key = (wanted.tenant_slug, wanted.reference)
         with self._guard:
             self._forget_old()

@@ -13,11 +13,15 @@ _THE_ONLY = "value"
 
 @dataclass(frozen=True)
 class Wanted:
-    """A place in a store, in the name of a tenant. `lasting_s`: how long what is lent must hold, seconds."""
+    """A place in a store, in the name of a tenant. `lasting_s`: how long what is lent must hold, seconds.
+
+    since_s: how long ago the work began that goes on and may know an earlier value, seconds; 0 when none does.
+    """
 
     tenant_slug: str
     reference: SecretRef
     lasting_s: float = 0.0
+    since_s: float = 0.0
 
     @property
     def path(self) -> str:
@@ -37,12 +41,16 @@ class Found:
     """All fields of one place, text as SecretValue. `lease`: set when they were made for this step.
 
     `is_open`: names of fields that are no secret by themselves, such as the user name of a lent account.
+    earlier: what stood there since the work began, where its store can tell; unread: a sentence about what of
+    that could not be had.
     """
 
     fields: Mapping[str, Any]
     lease: Lease | None = None
     is_open: frozenset[str] = frozenset()
     has_fields: bool = True
+    earlier: tuple["Found", ...] = ()
+    unread: str = ""
 
     @classmethod
     def of(cls, fields: Mapping[str, Any], **more: Any) -> "Found":
@@ -72,11 +80,21 @@ class Found:
             raise WrongType(f"{reference} is not text")
         return further
 
+    def picked_if_there(self, reference: SecretRef) -> SecretValue | None:
+        """As `pick`, of an earlier version: it may have had other fields, or a reference there."""
+        try:
+            value = self.fields[self._name(reference)]
+        except FieldMissing:
+            return None
+        return value if isinstance(value, SecretValue) else None
+
     def wipe(self) -> None:
         """Overwrite every text."""
         for value in self.fields.values():
             if isinstance(value, SecretValue):
                 value.wipe()
+        for before in self.earlier:
+            before.wipe()
 
     def _name(self, reference: SecretRef) -> str:
         key = reference.key

@@ -24,7 +24,12 @@ class SecretsMiddleware:
         self.proceed = proceed
 
     def __call__(self, step: StepContext) -> Outcome:
-        resolver = Resolver(step.tenant_slug, tenant_id=step.tenant_id, lasting_s=_left_s(step))
+        resolver = Resolver(
+            step.tenant_slug,
+            tenant_id=step.tenant_id,
+            lasting_s=_left_s(step),
+            since_s=step.tried_s if step.resume else 0.0,
+        )
         goes_on = False
         try:
             try:
@@ -71,6 +76,7 @@ def _resolve(step: StepContext, resolver: Resolver) -> None:
     finally:  # also what was read before the one that could not be had
         for name, value in resolver.to_mask():
             masker.add(value.reveal(), name=name)
+        masker.warnings += resolver.unread()
     for warning in masker.warnings[known:]:
         logger.warning("Step run %s: %s", step.step_run_id, warning)
     step.resolved_arguments, step.resolved_credentials = arguments, credentials

@@ -24,8 +24,12 @@ class Resolver:
     never taken for a reference. `end` gives back what was lent and overwrites all that was read.
     """
 
-    def __init__(self, tenant_slug: str, *, tenant_id: int | None = None, lasting_s: float = 0.0) -> None:
-        self._tenant_slug, self._tenant_id, self._lasting_s = tenant_slug, tenant_id, lasting_s
+    def __init__(
+        self, tenant_slug: str, *, tenant_id: int | None = None, lasting_s: float = 0.0, since_s: float = 0.0
+    ) -> None:
+        self._tenant_slug, self._tenant_id = tenant_slug, tenant_id
+        self._lasting_s, self._since_s = lasting_s, since_s
+        self._picked: set[SecretRef] = set()  # from where fields were taken
         self._found: dict[SecretRef, Found] = {}
         self._values: dict[SecretRef, SecretValue] = {}
         self._seen = 0
@@ -59,6 +63,18 @@ class Resolver:
         for reference, value in self._values.items():
             if id(value) not in is_open:
                 yield str(reference), value
+        yield from self._earlier()
+
+    def unread(self) -> list[str]:
+        """A sentence for each place of which an earlier value may be said that could not be had."""
+        return [found.unread for found in self._found.values() if found.unread]
+
+    def _earlier(self) -> Iterator[tuple[str, SecretValue]]:
+        for reference in self._picked:
+            for before in self._found[reference.place].earlier:
+                value = before.picked_if_there(reference)
+                if value is not None:
+                    yield f"{reference} (an earlier version)", value
 
     def end(self, *, give_back: bool = True) -> None:
         """Give back what was lent, and overwrite every value read. Never raises SecretError.
@@ -76,6 +92,7 @@ class Resolver:
             value.wipe()
         self._found.clear()
         self._values.clear()
+        self._picked.clear()
 
     def _resolve(self, value: Any, depth: int) -> Any:
         if depth > DEEPEST:
@@ -101,12 +118,14 @@ class Resolver:
             if len(passed) > LONGEST_CHAIN:
                 raise TooManyReferences(f"{reference} leads over more than {LONGEST_CHAIN} other references")
             passed.append(step)
-            step = self._at(step.place).pick(step)
+            found = self._at(step.place)
+            self._picked.add(step)
+            step = found.pick(step)
         return step
 
     def _at(self, place: SecretRef) -> Found:
         if place not in self._found:
-            wanted = Wanted(self._tenant_slug, place, self._lasting_s)
+            wanted = Wanted(self._tenant_slug, place, self._lasting_s, self._since_s)
             try:
                 self._found[place] = store(place.store, self._tenant_id).read(wanted)
             except SecretError as error:

@@ -1,6 +1,6 @@
 """Secrets in Vault or OpenBao: the key-value engine, versions 1 and 2, and engines that lend."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from safety.secrets.errors import NoVersions, SecretForbidden
@@ -10,6 +10,7 @@ from safety.secrets.vault_faults import in_our_words, object_in
 from safety.secrets.vault_leases import lend
 from safety.secrets.vault_session import VaultSession
 from safety.secrets.vault_settings import VaultSettings
+from safety.secrets.vault_versions import earlier
 
 __all__ = ["Mount", "VaultSettings", "VaultStore"]
 
@@ -116,9 +117,20 @@ class VaultStore:
             if wanted.reference.version:
                 raise NoVersions(f"{where}: version 1 of the key-value engine keeps no versions")
             return Found.of(object_in(self.session.ask("get", mount.path + inside, where).get("data"), where))
-        asked = {"version": wanted.reference.version} if wanted.reference.version else None
-        answer = self.session.ask("get", f"{mount.path}data/{inside}", where, params=asked)
-        return Found.of(object_in(object_in(answer.get("data"), where).get("data"), where))
+        return self._of_a_version(f"{mount.path}data/{inside}", wanted)
+
+    def _of_a_version(self, path: str, wanted: Wanted) -> Found:
+        where, version = str(wanted.reference), wanted.reference.version
+
+        def asked(number: int) -> dict[str, Any]:
+            return self.session.ask("get", path, where, params={"version": number} if number else None)
+
+        answer = asked(version)
+        found = Found.of(object_in(object_in(answer.get("data"), where).get("data"), where))
+        if version or not wanted.since_s:
+            return found
+        older, unread = earlier(answer, wanted.since_s, asked, where)
+        return replace(found, earlier=older, unread=unread)
 
     def _foreign(self, path: str, reach: str) -> SecretForbidden:
         return SecretForbidden(f"{self._name}:{path}: only paths below {reach} are this tenant's")
