@@ -1,4 +1,4 @@
-"""Puts changes of memberships into the history, in the transaction that makes them."""
+"""Puts changes of memberships and roles into the history, in the transaction that makes them."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from django.dispatch import receiver
 
 from executions import lifecycle
 from executions.lifecycle import By
-from safety.models import Membership
-from safety.signals import grant_changed
+from safety.models import Membership, TenantRole
+from safety.signals import grant_changed, role_changed
 
 
 @receiver(grant_changed)
@@ -29,3 +29,20 @@ def record_change(sender: Any, *, membership: Membership, change: str, by: Any, 
             "reason": membership.reason,
         },
     )
+
+
+@receiver(role_changed)
+def record_role(sender: Any, *, role: TenantRole, change: str, by: Any, **_: Any) -> None:
+    """Write `rbac.role_changed` into the history of each tenant where somebody has the role."""
+    del sender
+    tenants = (
+        Membership.objects.filter(role=role.name).order_by("tenant_id").values_list("tenant_id", flat=True)
+    )
+    for tenant_id in tenants.distinct():
+        lifecycle.record(
+            "rbac.role_changed",
+            tenant_id=tenant_id,
+            execution_id=None,
+            by=By.user(by),
+            data={"change": change, "role": role.name, "permissions": ", ".join(role.permissions)},
+        )

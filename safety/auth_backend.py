@@ -6,7 +6,8 @@ from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from safety import rbac
-from safety.models import Membership
+from safety.choices import Permission
+from safety.models import Membership, TenantRole
 
 
 class TenantRoleBackend(BaseBackend):
@@ -18,12 +19,11 @@ class TenantRoleBackend(BaseBackend):
     """
 
     def has_perm(self, user_obj: AbstractBaseUser | AnonymousUser, perm: str, obj: Any = None) -> bool:
-        roles = rbac.ROLES_BY_PERMISSION.get(perm)
-        if roles is None or not user_obj.is_authenticated or not user_obj.is_active:
+        if perm not in Permission.values or not user_obj.is_authenticated or not user_obj.is_active:
             return False
         if obj is None:
-            held = Membership.objects.standing().filter(user_id=user_obj.pk, role__in=sorted(roles))
-            return held.exists()
+            roles = TenantRole.objects.holding(perm).values("name")
+            return Membership.objects.standing().filter(user_id=user_obj.pk, role__in=roles).exists()
         return rbac.look(question_about(user_obj, perm, obj)).allowed
 
 

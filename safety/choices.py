@@ -27,14 +27,32 @@ class Environment(models.TextChoices):
     PROD = "prod"
 
 
+class Permission(models.TextChoices):
+    """What a role may hold, besides having steps run; what each role holds is in its table."""
+
+    VIEW = "executions.view_execution", "see everything of the tenant"
+    SUBMIT = "executions.submit_execution", "submit runs"
+    CANCEL = "executions.cancel_execution", "cancel runs"
+    RETRY = "executions.retry_execution", "retry runs"
+    APPROVE = "executions.approve_execution", "approve and reject runs"
+    RESOLVE = "executions.resolve_execution", "decide about runs whose outcome nobody knows"
+    RELEASE = "safety.release_lease", "release assets"
+    FORCE_RELEASE = "safety.force_release_lease", "release assets that are in use, by force"
+    RESERVE = "safety.reserve_asset", "reserve assets"
+    TURN_SWITCH = "safety.turn_switch", "turn and lift switches"
+    ADMINISTER = "safety.administer_tenant", "administer the tenant"
+    OVERRIDE = "safety.override_secret_check", "let a likely secret through"
+
+
 class Role(models.TextChoices):
-    """What a membership allows; each includes what stands before it, except approver."""
+    """The roles that are built in; the table may have more."""
 
     VIEWER = "viewer"
     REQUESTER = "requester"
     OPERATOR = "operator"
     APPROVER = "approver"
     TENANT_ADMIN = "tenant_admin", "tenant admin"
+    AUDITOR = "auditor"
 
 
 class Effect(models.TextChoices):

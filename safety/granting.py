@@ -6,17 +6,17 @@ from typing import Any
 from django.db.models import Q
 
 from safety import rbac
-from safety.choices import ActionClass, Environment
-from safety.models import Membership
+from safety.choices import ActionClass, Environment, Permission
+from safety.models import Membership, TenantRole
 
-ADMINISTER = "safety.administer_tenant"
+ADMINISTER = Permission.ADMINISTER.value
 
 
 def may_grant(user: Any, membership: Membership) -> str:
     """Why this person may not give, change or take away this membership; empty when they may.
 
     Nobody touches their own, nor a superuser's, nor one that reaches further than their own right to
-    administer. A superuser may do all of it.
+    administer, or whose role holds more than they do where it reaches. A superuser may do all of it.
     """
     if user.is_superuser:
         return ""
@@ -28,10 +28,10 @@ def may_grant(user: Any, membership: Membership) -> str:
         rbac.Question(
             tenant_id=membership.tenant_id,
             actor_id=user.pk,
-            wants=rbac.to_hold(ADMINISTER, _reach(membership)),
+            wants=rbac.to_give((ADMINISTER, *_held_by(membership.role)), _reach(membership)),
         )
     )
-    return "" if answer.allowed else f"You cannot grant what you lack: {answer.reason}."
+    return "" if answer.allowed else f"You cannot grant what you lack, {answer.question}: {answer.reason}."
 
 
 def administers_everywhere(user: Any, tenant_id: int) -> bool:
@@ -50,13 +50,16 @@ def outlives(user: Any, membership: Membership) -> str:
     longer = Q(ends_at__isnull=True)
     if membership.ends_at is not None:
         longer |= Q(ends_at__gte=membership.ends_at)
-    roles = rbac.ROLES_BY_PERMISSION[ADMINISTER]
-    own = Membership.objects.standing().filter(
-        longer, user_id=user.pk, tenant_id=membership.tenant_id, role__in=sorted(roles)
-    )
-    if {pair for one in own for pair in _reach(one)}.issuperset(_reach(membership)):
+    own = Membership.objects.standing().filter(longer, user_id=user.pk, tenant_id=membership.tenant_id)
+    held = {want for one in own for want in rbac.to_give(_held_by(one.role), _reach(one))}
+    if held.issuperset(rbac.to_give((ADMINISTER, *_held_by(membership.role)), _reach(membership))):
         return ""
     return "Your own right to give it ends before that. Give it an end that is no later than yours."
+
+
+def _held_by(role: str) -> tuple[str, ...]:
+    """What the role holds; nothing when nobody knows it."""
+    return tuple(TenantRole.objects.filter(name=role).values_list("permissions", flat=True).first() or ())
 
 
 def _reach(membership: Membership) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Who may do what: one table of memberships, asked by pages, commands, admin and workers."""
+"""Who may do what: one table of memberships and one of roles, asked by pages, commands, admin and workers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,40 +6,17 @@ from itertools import product
 from typing import Any, LiteralString
 from uuid import UUID
 
-from safety.choices import ActionClass, Environment, Role
+from safety.choices import ActionClass, Environment, Permission
 from safety.sql import Row, fetch, fetch_one
-
-_EVERYONE = frozenset(Role)
-_RUNNERS = frozenset({Role.OPERATOR, Role.TENANT_ADMIN})
-
-# Which roles hold a permission; what is not listed is refused.
-ROLES_BY_PERMISSION: dict[str, frozenset[Role]] = {
-    "executions.view_execution": _EVERYONE,
-    "executions.submit_execution": frozenset({Role.REQUESTER, Role.OPERATOR, Role.TENANT_ADMIN}),
-    "executions.cancel_execution": frozenset({Role.REQUESTER, Role.OPERATOR, Role.TENANT_ADMIN}),
-    "executions.retry_execution": frozenset({Role.REQUESTER, Role.OPERATOR, Role.TENANT_ADMIN}),
-    "executions.approve_execution": frozenset({Role.APPROVER, Role.TENANT_ADMIN}),
-    "executions.resolve_execution": _RUNNERS,
-    "safety.release_lease": frozenset({Role.TENANT_ADMIN}),
-    "safety.force_release_lease": frozenset({Role.TENANT_ADMIN}),
-    "safety.reserve_asset": _RUNNERS,
-    "safety.turn_switch": _RUNNERS,
-    "safety.administer_tenant": frozenset({Role.TENANT_ADMIN}),
-    "safety.override_secret_check": frozenset({Role.TENANT_ADMIN}),
-}
-
-# Which roles may have a step of an action class run in their name.
-ROLES_BY_ACTION: dict[ActionClass, frozenset[Role]] = {
-    ActionClass.READ: frozenset({Role.REQUESTER, Role.OPERATOR, Role.TENANT_ADMIN}),
-    ActionClass.MODIFY: frozenset({Role.REQUESTER, Role.OPERATOR, Role.TENANT_ADMIN}),
-    ActionClass.DEPLOY: _RUNNERS,
-}
 
 # Every pair of environment and action class: whoever holds a right for all of it holds it without limits.
 EVERYTHING: tuple[tuple[str, str], ...] = tuple(product(Environment.values, ActionClass.values))
 
 # Whoever has any standing membership of a tenant sees all of it: a run is judged by its whole history.
-WITHOUT_LIMITS = frozenset({"executions.view_execution"})
+WITHOUT_LIMITS = frozenset({Permission.VIEW.value})
+
+# The right to have steps of an action class run in one's name: this and the class.
+RUN = "run:"
 
 # Every membership of the person in the tenant as of now, everything that was asked, and the first of it that no
 # standing membership covers; then why. An empty environment or action class asks for any.
@@ -50,13 +27,14 @@ WITH person AS (
     SELECT role, environments, action_classes, (ends_at IS NULL OR ends_at > statement_timestamp()) AS standing
     FROM opsc_membership WHERE user_id = %(actor)s AND tenant_id = %(tenant)s
 ), wanted AS (
-    SELECT * FROM unnest(%(questions)s::text[], %(environments)s::text[], %(classes)s::text[], %(roles)s::text[])
-        WITH ORDINALITY AS w(question, environment, action_class, roles, place)
+    SELECT * FROM unnest(%(questions)s::text[], %(environments)s::text[], %(classes)s::text[])
+        WITH ORDINALITY AS w(question, environment, action_class, place)
 ), able AS (
     SELECT w.place, h.role, h.environments, h.action_classes,
            (w.environment = '' OR h.environments = '{}' OR w.environment = ANY(h.environments)) AS here,
            (w.action_class = '' OR h.action_classes = '{}' OR w.action_class = ANY(h.action_classes)) AS so
-    FROM wanted w JOIN held h ON h.standing AND h.role = ANY(string_to_array(w.roles, ','))
+    FROM wanted w JOIN held h ON h.standing
+    JOIN opsc_role r ON r.name = h.role AND w.question = ANY(r.permissions)
 ), missing AS (
     SELECT w.* FROM wanted w
     WHERE NOT EXISTS (SELECT FROM able a WHERE a.place = w.place AND a.here AND a.so) ORDER BY w.place LIMIT 1
@@ -127,12 +105,11 @@ RECORD_ALLOWED: LiteralString = """
 
 @dataclass(frozen=True)
 class Want:
-    """One thing that is asked for: `roles` may do it; an empty environment or action class means any."""
+    """A permission, or a right to run, that is asked for; an empty environment or action class means any."""
 
     question: str
     environment: str
     action_class: str
-    roles: frozenset[Role]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,17 +141,25 @@ class Answer:
 
 def to_run(touches: Iterable[tuple[str, str]]) -> tuple[Want, ...]:
     """The right to have steps run, for each pair of environment and action class."""
-    return tuple(
-        Want(f"run:{action}", environment, action, ROLES_BY_ACTION[ActionClass(action)])
-        for environment, action in touches
-    )
+    return tuple(Want(f"{RUN}{action}", environment, action) for environment, action in touches)
 
 
 def to_hold(permission: str, touches: Iterable[tuple[str, str]] = (("", ""),)) -> tuple[Want, ...]:
     """The right to a permission, for each pair of environment and action class; nobody has an unknown one."""
-    roles = ROLES_BY_PERMISSION.get(permission, frozenset())
     limits = (("", ""),) if permission in WITHOUT_LIMITS else touches
-    return tuple(Want(permission, environment, action, roles) for environment, action in limits)
+    return tuple(Want(permission, environment, action) for environment, action in limits)
+
+
+def to_give(permissions: Iterable[str], reach: Iterable[tuple[str, str]]) -> tuple[Want, ...]:
+    """All that a membership with these permissions is good for where it reaches; nothing of classes beyond that."""
+    pairs = tuple(reach)
+    return tuple(want for one in permissions for want in _all_of(one, pairs))
+
+
+def _all_of(permission: str, pairs: tuple[tuple[str, str], ...]) -> tuple[Want, ...]:
+    if permission.startswith(RUN):
+        return to_run(pair for pair in pairs if permission == f"{RUN}{pair[1]}")
+    return to_hold(permission, pairs)
 
 
 def touched_by(about: Any) -> tuple[tuple[str, str], ...]:
@@ -220,7 +205,6 @@ def _parameters(question: Question) -> dict[str, Any]:
         "questions": [want.question for want in wants],
         "environments": [want.environment for want in wants],
         "classes": [want.action_class for want in wants],
-        "roles": [",".join(sorted(want.roles)) for want in wants],
         "asset": question.asset_id,
         "execution": question.execution_id,
         "step_run": question.step_run_id,

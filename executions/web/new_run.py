@@ -21,8 +21,9 @@ from executions.web.forms import ConfirmForm, PlanForm
 from executions.web.permission import person, require
 from executions.web.refusals import shows_refusals
 from executions.web.running import begin
-from safety.models import Lease, Tenant
-from safety.rbac import ROLES_BY_ACTION
+from safety.models import Lease, Tenant, TenantRole
+from safety.models.role import spoken
+from safety.rbac import RUN
 
 TARGETS_SHOWN = 40
 
@@ -149,7 +150,7 @@ def _shown(
         "steps": [_step(frozen, step, names) for step in frozen.steps],
         "target_count": len(ids),
         "held": _held(request, frozen, tenant, names),
-        "roles": sorted(role.label for role in ROLES_BY_ACTION[frozen.action_class]),
+        "roles": [spoken(one.name) for one in TenantRole.objects.holding(f"{RUN}{frozen.action_class}")],
         "objection": submission.objection(frozen, user=request.user, tenant=tenant),
         "is_changed": form.data.get("seen_hash", frozen.approval_hash) != frozen.approval_hash,
         "earlier": earlier,

@@ -9,6 +9,7 @@ from safety.admin import (  # noqa: F401  (each registers its table)
     masking_rule,
     membership,
     resource,
+    role,
     rollout,
     secret_store,
     tenant,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -9,6 +10,7 @@ from django.http import HttpRequest
 from safety.admin.platform_rows import WhoseFilter
 from safety.administration import TenantAdministeredAdmin
 from safety.models import Limit
+from safety.models.role import role_choices
 from safety.visibility import tenants_visible_to
 
 
@@ -34,6 +36,11 @@ class LimitAdmin(TenantAdministeredAdmin):
         if obj is None and not request.user.is_superuser:
             form.base_fields["tenant"].required = True
         return form
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "role":
+            return forms.ChoiceField(choices=lambda: [("", "---------"), *role_choices()], required=False)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_view_permission(request, None if obj is None or obj.tenant_id is None else obj)

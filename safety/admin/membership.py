@@ -13,6 +13,7 @@ from safety.administration import TenantAdministeredAdmin, TenantFilter
 from safety.choices import ActionClass, Environment
 from safety.granting import may_grant, outlives
 from safety.models import Membership
+from safety.models.role import role_choices, spoken
 from safety.signals import grant_changed
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class MembershipForm(_ModelForm):
 
     giver: Any = None  # set by the admin, for each request
 
+    role = forms.ChoiceField(choices=role_choices)
     environments = forms.MultipleChoiceField(
         choices=Environment.choices,
         required=False,
@@ -73,19 +75,39 @@ class MembershipForm(_ModelForm):
             self.add_error(None, objection)
 
 
+class RoleFilter(admin.SimpleListFilter):
+    """By role, among all there are."""
+
+    title = "role"
+    parameter_name = "of_role"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        del request, model_admin
+        return role_choices()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        del request
+        return queryset.filter(role=self.value()) if self.value() else queryset
+
+
 @admin.register(Membership)
 class MembershipAdmin(TenantAdministeredAdmin):
     """Who may do what in which tenant."""
 
     form = MembershipForm
-    list_display = ("user", "tenant", "role", "where", "what", "ends_at", "granted_by")
-    list_filter = ("role", TenantFilter)
+    list_display = ("user", "tenant", "role_held", "where", "what", "ends_at", "granted_by")
+    list_filter = (RoleFilter, TenantFilter)
     list_select_related = ("user", "tenant", "granted_by")
     search_fields = ("user__username", "reason")
     fixed_fields = ("tenant", "user")
     tenant_wide = False  # its own limits say how far it reaches
     readonly_fields = ("granted_by",)
     deletable = True
+
+    @admin.display(description="role", ordering="role")
+    def role_held(self, membership: Membership) -> str:
+        """The role as a sentence says it."""
+        return spoken(membership.role)
 
     @admin.display(description="environments")
     def where(self, membership: Membership) -> str:

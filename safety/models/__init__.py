@@ -9,6 +9,7 @@ from safety.models.membership import Membership
 from safety.models.policy import TimeoutPolicy
 from safety.models.reservation import Reservation
 from safety.models.resource import Resource
+from safety.models.role import TenantRole
 from safety.models.rollout import Phase, Rollout
 from safety.models.secret_store import SecretStore
 from safety.models.switch import Connector, Switch, SwitchMode
@@ -34,5 +35,6 @@ __all__ = [
     "Switch",
     "SwitchMode",
     "Tenant",
+    "TenantRole",
     "TimeoutPolicy",
 ]

@@ -5,7 +5,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from safety.choices import ActionClass, Environment, Role
+from safety.choices import ActionClass, Environment
+from safety.models.role import spoken
 from safety.models.switch import Connector
 from safety.models.tenant import Tenant
 
@@ -45,7 +46,7 @@ class Limit(models.Model):
         help_text="Whose limit this is; the platform's when empty.",
     )
     kind = models.CharField("what is counted", max_length=20, choices=LimitKind.choices)
-    role = models.CharField(max_length=20, choices=Role.choices, blank=True, default="")
+    role = models.CharField(max_length=20, blank=True, default="")
     environment = models.CharField(max_length=20, choices=Environment.choices, blank=True, default="")
     action_class = models.CharField(max_length=10, choices=ActionClass.choices, blank=True, default="")
     connector = models.CharField(max_length=20, choices=Connector.choices, blank=True, default="")
@@ -74,7 +75,7 @@ class Limit(models.Model):
     def scope(self) -> str:
         """What it is narrowed to, as the end of a sentence."""
         said = {
-            "role": f" as {self.get_role_display().lower()}",
+            "role": f" as {spoken(self.role)}",
             "action_class": f" for {self.action_class} steps",
             "environment": f" in {self.environment}",
             "connector": f" by {self.connector}",

@@ -27,6 +27,7 @@ from safety.models import (
     Rollout,
     SecretStore,
     Tenant,
+    TenantRole,
     TimeoutPolicy,
 )
 from tests import factories
@@ -44,9 +45,10 @@ EDITABLE = {
     Resource,
     MaskingRule,
     SecretStore,
+    TenantRole,
 }
 # Rows that belong to no tenant.
-SHARED = {Worker, ApprovalPolicy, TimeoutPolicy}
+SHARED = {Worker, ApprovalPolicy, TenantRole, TimeoutPolicy}
 
 
 def signed_in(user: User) -> Client:
@@ -114,14 +116,13 @@ def test_a_person_of_another_tenant_sees_no_row_and_no_page_of_one(model: Any) -
         Tenant.objects.get(slug="acme") if model is Tenant else model.objects.order_by("-pk").first()
     )
     nina = signed_in(factories.nina(is_staff=True))
-    expected = {Membership: 1, Tenant: 1, Worker: 1, ApprovalPolicy: 9, TimeoutPolicy: 9}.get(model, 0)
+    everybodys = {ApprovalPolicy: 9, TenantRole: 6, TimeoutPolicy: 9}
+    expected = ({Membership: 1, Tenant: 1, Worker: 1} | everybodys).get(model, 0)
     assert shown(nina, model) == expected
     if model not in SHARED:
         assert nina.get(address(model, "change", row.pk)).status_code == 302  # back to the index: not there
     tom = signed_in(factories.tom(is_staff=True))
-    assert shown(tom, model) == {Membership: 2, Lockable: 2, ApprovalPolicy: 9, TimeoutPolicy: 9}.get(
-        model, 1
-    )
+    assert shown(tom, model) == ({Membership: 2, Lockable: 2} | everybodys).get(model, 1)
     assert tom.get(address(model, "change", row.pk)).status_code == 200
 
 

@@ -161,7 +161,7 @@ def test_a_role_that_may_not_run_such_steps_is_told_at_the_confirmation(world: W
     plan = a_plan(script("true", action_class="deploy"), targets=["here"])
     data = {"tenant": world.acme.pk, "plan": plan}
     shown = client.post("/executions/new/preview/", data)
-    assert "Operator, tenant admin" in text_of(shown)
+    assert "operator, tenant admin" in text_of(shown)
     answer = client.post("/executions/new/confirm/", data | {"seen_hash": hash_of(shown)})
     assert answer.status_code == 403
     assert "You may not run deploy steps for Acme" in text_of(answer)

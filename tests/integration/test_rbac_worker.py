@@ -258,8 +258,8 @@ def test_a_role_that_nobody_knows_allows_nothing(world: World, tmp_path: Path) -
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM opsc_membership WHERE role = 'wizard'")
             cursor.execute(
-                "ALTER TABLE opsc_membership ADD CONSTRAINT membership_role_is_known CHECK (role IN "
-                "('viewer', 'requester', 'operator', 'approver', 'tenant_admin'))"
+                "ALTER TABLE opsc_membership ADD CONSTRAINT membership_role_is_known "
+                "FOREIGN KEY (role) REFERENCES opsc_role (name)"
             )
     assert not marker.exists()
     assert runs_of(execution_id)[1].detail == "not allowed: the role wizard does not allow it"

@@ -1,4 +1,4 @@
-"""The documentation says what the code does: settings, roles, states, plans, commands and test names."""
+"""The documentation says what the code does: settings, states, plans, commands and test names."""
 
 import ast
 import re
@@ -10,8 +10,6 @@ from django.core.management import get_commands
 
 from executions.plans import parse_plan
 from executions.states import EXECUTION_MOVES, STEP_MOVES
-from safety.choices import ActionClass, Role
-from safety.rbac import ROLES_BY_ACTION, ROLES_BY_PERMISSION
 from tests.proofs import SUBJECTS
 
 TOP: Path = settings.BASE_DIR
@@ -97,17 +95,6 @@ def test_the_tables_of_states_are_those_of_the_code():
     ]
 
     assert sorted(documented) == sorted(moves)
-
-
-def test_the_table_of_roles_is_that_of_the_code():
-    table = rows(TOP / "docs/security.md", "question")
-    allowed = {
-        row[0]: {role for role, cell in zip(Role, row[1:], strict=True) if cell == "yes"} for row in table
-    }
-    expected = {name: set(roles) for name, roles in ROLES_BY_PERMISSION.items()}
-    expected |= {f"run a `{action}` step": set(ROLES_BY_ACTION[action]) for action in ActionClass}
-
-    assert allowed == expected
 
 
 def test_the_order_of_the_safety_chain_is_that_of_the_settings():
