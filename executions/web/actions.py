@@ -83,6 +83,12 @@ def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
     )
 
 
+def waits_to_be_let_in(execution: Execution) -> str:
+    """At level 3, which steps wait to be let in, as a sentence; empty when none does."""
+    keys = [str(gate.step) for gate in _gates(execution)]
+    return f"Waits for somebody who may approve to let in: {', '.join(keys)}." if keys else ""
+
+
 def _gates(execution: Execution) -> list[StepGate]:
     """Steps that wait to be let in, each with the hash of what it would do as `wanted_hash`."""
     if execution.approval_level < STEP_BY_STEP or execution.is_terminal or execution.cancel_requested_at:

@@ -17,7 +17,7 @@ from executions.limits import reached
 from executions.models import Approval, Event, Execution
 from executions.standing import Standing, standings
 from executions.switches import holding
-from executions.web.actions import actions_for
+from executions.web.actions import actions_for, waits_to_be_let_in
 from executions.web.decisions import decisions_of
 from executions.web.matrix import chosen_run, matrix_of
 from executions.web.output import output_of
@@ -146,7 +146,7 @@ def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, 
         "execution": found,
         "choice": choice,
         "approval": decision,
-        "sentence": sentence(found, decision),
+        "sentence": waits_to_be_let_in(found) or sentence(found, decision),
         "elapsed_s": elapsed_s(found.started_at, found.finished_at),
         "budget": budget_of(found),
         "matrix": matrix,

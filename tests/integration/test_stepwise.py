@@ -228,6 +228,7 @@ def test_on_the_page_and_by_command(world: World, tmp_path: Path) -> None:
     page = tom.get(f"/executions/{execution_id}/").content.decode()
     wanted = hash_of(execution_id, "one")
     assert wanted in page
+    assert "Waits for somebody who may approve to let in: one." in page
     assert f"touch {tmp_path}/one" in page
     assert "Steps that wait to begin" in tom.get("/approvals/").content.decode()
     assert "somebody else has to approve it" in olga.get(f"/executions/{execution_id}/").content.decode()
