@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from safety import rbac
+from safety.choices import ActionClass
 from safety.context import Outcome, OutcomeStatus, StepContext, StepHandler, Violation
 
 
@@ -25,7 +26,7 @@ def violation_of(step: StepContext) -> Violation | None:
         rbac.Question(
             tenant_id=step.tenant_id,
             actor_id=step.actor_id,
-            wants=rbac.to_run([(step.environment, step.action_class)]),
+            wants=rbac.to_run(_touched(step)),
             asset_id=step.asset_id,
             execution_id=step.execution_id,
             step_run_id=step.step_run_id,
@@ -42,6 +43,14 @@ def violation_of(step: StepContext) -> Violation | None:
         asset_id=step.asset_id,
         reason=answer.reason,
     )
+
+
+def _touched(step: StepContext) -> list[tuple[str, ActionClass]]:
+    """What the step does, and what its execution holds beside others: that holds up changes, so it counts as one."""
+    pairs = [(step.environment, step.action_class)]
+    if step.shares and step.action_class is ActionClass.READ:
+        pairs.append((step.environment, ActionClass.MODIFY))
+    return pairs
 
 
 def refused(step: StepContext, category: str, detail: str) -> Outcome:

@@ -137,6 +137,17 @@ def test_holding_others_up_counts_as_a_change(world: World) -> None:
     assert world.submit(look, targets=["prod-1"], lock_reads=True).approval_level == 2
 
 
+def test_whoever_loses_the_right_to_change_holds_nobody_up_any_longer(world: World) -> None:
+    Resource.objects.create(tenant=world.acme, name="licence", capacity=1)
+    execution_id = world.submit(wait_step("a"), wait_step("b"), resources=[{"name": "licence"}]).execution_id
+    Membership.objects.filter(user=world.olga).update(action_classes=["read"])
+    work_off()
+    run = runs_of(execution_id)[0]
+    assert (run.status, run.category) == ("failed", "rbac")
+    assert run.detail == "not allowed: the role operator is limited to read steps, this is modify"
+    assert not Lease.objects.exists()
+
+
 def test_an_asset_that_was_given_to_another_tenant_tells_it_nothing_of_the_first(world: World) -> None:
     asset = world.here("a")
     holder = factories.an_execution(world.olga, tenant=world.acme, name="secret project", status="running")
