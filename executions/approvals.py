@@ -10,9 +10,10 @@ from executions import dispatch, lifecycle
 from executions.errors import Conflict, NotAllowed, NotFound
 from executions.fresh import NOT_SAID, SignedIn, require_fresh
 from executions.lifecycle import By, Ready
-from executions.models import Approval, Execution
+from executions.models import Approval, Execution, Vote
 from executions.rights import records_refusals, refusal
 from executions.states import ExecutionStatus, StepStatus
+from executions.voting import Tally, cast, closed
 from safety import rbac
 from safety.masking.typed import mask_typed
 from safety.sql import fetch, fetch_one
@@ -64,8 +65,10 @@ def approve(
     approval_hash: str,
     comment: str = "",
     signed_in: SignedIn = NOT_SAID,
-) -> None:
-    """Approve exactly what `approval_hash` stands for, and queue it.
+) -> int:
+    """Approve exactly what `approval_hash` stands for; the last one that it needs queues it.
+
+    Returns: how many more have to approve it.
 
     Raises:
       NotFound: No such execution for this person.
@@ -83,20 +86,14 @@ def approve(
                 f"{execution.approval_hash[:12]}.",
                 hint="Look at the plan again.",
             )
+        cast(execution, user, Vote.Decision.APPROVED, comment, signed_in)
+        missing = tally_of(execution).missing
+        if missing:
+            _record("approval.voted", execution, user, comment, signed_in, missing=missing)
+            return missing
         _decide(execution, user, Approval.Status.APPROVED, comment, signed_in)
-        by = By.user(user)
-        lifecycle.move(
-            execution_id,
-            from_status=ExecutionStatus.PENDING_APPROVAL,
-            to_status=ExecutionStatus.APPROVED,
-            by=by,
-            reason=comment,
-        )
-        lifecycle.move(
-            execution_id, from_status=ExecutionStatus.APPROVED, to_status=ExecutionStatus.QUEUED, by=by
-        )
-        rows = fetch(_TO_QUEUE, {"execution": execution_id})
-        dispatch.wake([Ready(row["id"], row["queue"], row["priority"]) for row in rows])
+        _queue(execution, By.user(user), comment)
+        return 0
 
 
 @records_refusals
@@ -107,11 +104,12 @@ def reject(
     comment: str,
     signed_in: SignedIn = NOT_SAID,
 ) -> None:
-    """Refuse the execution for good. Raises like `approve`."""
+    """Refuse the execution for good, whoever approved it before. Raises like `approve`."""
     comment = mask_typed(comment)
     with transaction.atomic():
         execution = locked(execution_id, user)
         _require_decision(execution, user)
+        cast(execution, user, Vote.Decision.REJECTED, comment, signed_in)
         _decide(execution, user, Approval.Status.REJECTED, comment, signed_in)
         lifecycle.move(
             execution_id,
@@ -169,6 +167,29 @@ def require_decision(execution: Execution, user: User) -> None:
     _require_decision(execution, user)
 
 
+def tally_of(execution: Execution) -> Tally:
+    """The votes on its approval as they stand. Raises Conflict when it has none."""
+    approval = Approval.objects.filter(execution=execution).first()
+    if approval is None:
+        raise closed(execution)
+    return Tally(execution, approval, may_decide)
+
+
+def _queue(execution: Execution, by: By, comment: str) -> None:
+    lifecycle.move(
+        execution.pk,
+        from_status=ExecutionStatus.PENDING_APPROVAL,
+        to_status=ExecutionStatus.APPROVED,
+        by=by,
+        reason=comment,
+    )
+    lifecycle.move(
+        execution.pk, from_status=ExecutionStatus.APPROVED, to_status=ExecutionStatus.QUEUED, by=by
+    )
+    rows = fetch(_TO_QUEUE, {"execution": execution.pk})
+    dispatch.wake([Ready(row["id"], row["queue"], row["priority"]) for row in rows])
+
+
 def locked(execution_id: UUID, user: User) -> Execution:
     """The execution, its row locked: every decision takes the locks in this order."""
     found = Execution.objects.visible_to(user).select_for_update(of=("self",)).filter(pk=execution_id).first()
@@ -201,11 +222,15 @@ def _decide(
         "address": signed_in.address,
     }
     if fetch_one(_DECIDE, parameters) is None:
-        standing = Approval.objects.filter(execution=execution).first()
-        state = "expired" if standing and standing.status == "requested" else standing and standing.status
-        raise Conflict(f"This approval is already {state or 'gone'}.", hint="Look at the execution again.")
+        raise closed(execution)
+    _record(f"approval.{to.value}", execution, user, comment, signed_in)
+
+
+def _record(
+    type_: str, execution: Execution, user: User, comment: str, signed_in: SignedIn, **more: Any
+) -> None:
     lifecycle.record(
-        f"approval.{to.value}",
+        type_,
         tenant_id=execution.tenant_id,
         execution_id=execution.pk,
         by=By.user(user),
@@ -215,5 +240,6 @@ def _decide(
             "hash": execution.approval_hash,
             "comment": comment,
             "signed_in_with": signed_in.how,
-        },
+        }
+        | more,
     )

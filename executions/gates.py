@@ -36,13 +36,19 @@ SELECT id FROM opsc_step_run WHERE id = %(id)s AND status = 'running' AND lease_
 _APPROVED: LiteralString = """
 SELECT e.approval_hash, e.approval_level, a.approval_hash AS approved_hash, a.level AS approved_level, a.status,
        s.gated, s.spec, g.status AS gate, g.gate_hash,
+       e.approval_level < 2 OR a.quorum <= (
+           SELECT count(*) FROM opsc_approval_vote v WHERE v.approval_id = a.id AND v.decision = 'approved'
+              AND v.approval_hash = e.approval_hash AND v.person_id <> e.requested_by_id) AS by_enough,
        encode(sha256(convert_to(e.plan, 'UTF8')), 'hex') AS plan_now, e.plan_hash
 FROM opsc_execution e LEFT JOIN opsc_approval a ON a.execution_id = e.id
 JOIN opsc_step s ON s.id = %(step)s AND s.execution_id = e.id LEFT JOIN opsc_step_gate g ON g.step_id = s.id
 WHERE e.id = %(execution)s
 """
 
-_PLAN: LiteralString = "SELECT plan, tenant_id, approval_level FROM opsc_execution WHERE id = %(execution)s"
+_PLAN: LiteralString = """
+SELECT e.plan, e.tenant_id, e.approval_level, a.quorum
+FROM opsc_execution e JOIN opsc_approval a ON a.execution_id = e.id WHERE e.id = %(execution)s
+"""
 
 _CHECKED: LiteralString = "UPDATE opsc_execution SET targets_checked = true WHERE id = %(execution)s"
 
@@ -158,6 +164,8 @@ class StepApproval:
             return "the approval is for something else than what would run"
         if row["approved_level"] != row["approval_level"]:
             return "the approval is for another level than the run's"
+        if not row["by_enough"]:
+            return "fewer people than it needs approved it"
         if row["plan_now"] != row["plan_hash"]:
             return "the stored plan was changed after it was frozen"
         if row["gated"] and row["gate"] != "approved":
@@ -184,6 +192,8 @@ def _changed_since(execution_id: UUID, approved_hash: str) -> str:
         return f"the plan's targets changed after the approval: {invalid.problems[0].message}"
     if frozen.approval_level > row["approval_level"]:
         return f"the approval policy ({frozen.approval_policy}) asks for level {frozen.approval_level} by now"
+    if frozen.approval_quorum > row["quorum"]:
+        return f"the approval policy asks for {frozen.approval_quorum} people by now"
     rows = fetch(_TARGETS, {"execution": execution_id})
     steps = {step.id: (step.kind, step.spec, step.effect, step.action_class) for step in frozen.steps}
     for stored_step in rows:

@@ -127,9 +127,9 @@ WITH execution AS (
                                AND r.number < coalesce(step.max_parallel, r.number + 1) AS now) begins
     RETURNING id, queue, priority, status
 ), approval AS (
-    INSERT INTO opsc_approval (tenant_id, execution_id, level, approval_hash, policy, status, expires_at,
+    INSERT INTO opsc_approval (tenant_id, execution_id, level, approval_hash, policy, quorum, status, expires_at,
                                decided_by_id, decided_at, comment, signed_in_with)
-    SELECT tenant_id, id, approval_level, approval_hash, %(approval_policy)s, %(approval)s,
+    SELECT tenant_id, id, approval_level, approval_hash, %(approval_policy)s, %(quorum)s, %(approval)s,
            statement_timestamp() + make_interval(secs => %(approval_s)s),
            CASE WHEN %(confirmed)s THEN %(user)s END, CASE WHEN %(confirmed)s THEN statement_timestamp() END,
            %(comment)s, ''
@@ -215,6 +215,7 @@ def _execution_parameters(new: NewExecution) -> dict[str, Any]:
         "lease_s": policy.lease_s,
         "attempts": policy.attempts,
         "approval_policy": frozen.approval_policy,
+        "quorum": frozen.approval_quorum,
         "approval_s": min(policy.approval_s, frozen.approval_s or policy.approval_s),
         "total": frozen.step_run_count,
         "shadow": new.shadow,
@@ -235,11 +236,8 @@ def _events(new: NewExecution) -> list[dict[str, Any]]:
         {"type": "execution.created", "status": new.status.value, "data": created}
     ]
     if frozen.approval_level:
-        told = {
-            "level": frozen.approval_level,
-            "hash": frozen.approval_hash,
-            "policy": frozen.approval_policy,
-        }
+        told: dict[str, Any] = {"level": frozen.approval_level, "hash": frozen.approval_hash}
+        told["policy"] = frozen.approval_policy
         type_ = "approval.approved" if new.confirmed else "approval.requested"
         events.append({"type": type_, "status": "", "data": told})
     if new.override is not None:

@@ -12,6 +12,8 @@ from safety.sql import fetch
 _RULE: LiteralString = """
 SELECT c.environment || '/' || c.action_class || coalesce(' (' || t.slug || ')', '') AS name,
        CASE WHEN p.level IS NULL OR o.may_lower THEN coalesce(o.level, 0) ELSE greatest(p.level, o.level) END AS level,
+       max(CASE WHEN p.level IS NULL OR o.may_lower THEN coalesce(o.quorum, 1) ELSE greatest(p.quorum, o.quorum) END)
+           OVER () AS quorum,
        min(CASE WHEN o.may_lower THEN o.expires_s ELSE least(p.expires_s, o.expires_s) END) OVER () AS expires_s,
        bool_and(p.id IS NOT NULL) OVER () AS is_whole
 FROM (SELECT DISTINCT * FROM unnest(%(environments)s::text[], %(classes)s::text[]) AS x (environment, action_class)) c
@@ -28,11 +30,12 @@ ORDER BY level DESC, name LIMIT 1
 class AppliedApproval:
     """What a run needs; `name` says which row asked for it: `prod/deploy` or `prod/deploy (acme)`.
 
-    expires_s: None where the timeout policy alone says when a request expires.
+    quorum: how many people have to approve. expires_s: None where the timeout policy alone says when a request expires.
     """
 
     name: str
     level: int
+    quorum: int
     expires_s: int | None
 
 

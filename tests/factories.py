@@ -19,6 +19,7 @@ from executions.models import (
     OutputChunk,
     Step,
     StepRun,
+    Vote,
 )
 from executions.plans import canonical_bytes, plan_hash
 from executions.states import TERMINAL_EXECUTION, TERMINAL_STEP, ExecutionStatus, StepStatus
@@ -168,6 +169,12 @@ def an_approval(execution: Execution, **more: Any) -> Approval:
         }
         | more,
     )
+
+
+def a_vote(approval: Approval, person: User, **more: Any) -> Vote:
+    """The person is for it."""
+    defaults = {"decision": "approved", "approval_hash": approval.approval_hash}
+    return Vote.objects.create(tenant=approval.tenant, approval=approval, person=person, **defaults | more)
 
 
 def an_effect(run: StepRun, **more: Any) -> EffectRecord:

@@ -15,5 +15,6 @@ from executions.admin import (  # noqa: F401  (each registers its table)
     step_gate,
     step_run,
     switch,
+    vote,
     worker,
 )

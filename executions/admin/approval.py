@@ -28,6 +28,7 @@ class ApprovalAdmin(HistoryAdmin):
         "status",
         "level",
         "policy",
+        "quorum",
         "tenant",
         "expires_at",
         "decided_by",
@@ -62,7 +63,7 @@ class ApprovalAdmin(HistoryAdmin):
             request,
             queryset.select_related(*self.list_select_related),
             title="Approve these?",
-            consequence="Each is approved for exactly the hash shown, and queued.",
+            consequence="Each is approved for exactly the hash shown, and queued once as many approved it as it needs.",
             describe=_described,
             binding=lambda approval: approval.approval_hash,
             act=lambda approval, comment: objection(
@@ -102,5 +103,5 @@ def _described(approval: Approval) -> str:
     return (
         f"{execution}, asked for by {execution.requested_by}: {execution.get_action_class_display().lower()} in "
         f"{execution.get_environment_display().lower()}, {execution.total_runs} step runs, "
-        f"level {approval.level}, hash {approval.approval_hash[:12]}"
+        f"level {approval.level}, needs {approval.quorum}, hash {approval.approval_hash[:12]}"
     )

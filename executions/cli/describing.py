@@ -29,6 +29,8 @@ def describe(execution: Execution, *, output: bool = False) -> dict[str, Any]:
         "approval": {
             "level": execution.approval_level,
             "policy": approval.policy if approval else None,
+            "quorum": approval.quorum if approval else None,
+            "votes": _votes(approval),
             "hash": execution.approval_hash,
             "status": approval.status if approval else None,
             "decided_by": approval.decided_by.get_username() if approval and approval.decided_by else None,
@@ -43,6 +45,14 @@ def describe(execution: Execution, *, output: bool = False) -> dict[str, Any]:
         | {name: getattr(execution, f"{name}_runs") for name in COUNTED},
         "steps": [_step_run(run, output=output) for run in step_runs(execution)],
     }
+
+
+def _votes(approval: Approval | None) -> list[dict[str, Any]]:
+    votes = approval.votes.select_related("person").order_by("at", "pk") if approval else ()
+    return [
+        {"person": vote.person.get_username(), "decision": vote.decision, "at": _moment(vote.at)}
+        for vote in votes
+    ]
 
 
 def _cancel(execution: Execution) -> dict[str, Any] | None:

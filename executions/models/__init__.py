@@ -4,7 +4,7 @@ from executions.models.asset import Asset
 from executions.models.audit_link import AuditLink
 from executions.models.effect import EffectRecord
 from executions.models.execution import Execution
-from executions.models.record import Approval, DeadLetter, Event
+from executions.models.record import Approval, DeadLetter, Event, Vote
 from executions.models.step import Step
 from executions.models.step_gate import StepGate
 from executions.models.step_run import OutputChunk, StepRun
@@ -22,5 +22,6 @@ __all__ = [
     "Step",
     "StepGate",
     "StepRun",
+    "Vote",
     "Worker",
 ]

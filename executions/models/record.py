@@ -69,6 +69,7 @@ class Approval(models.Model):
     execution = models.OneToOneField(Execution, models.CASCADE, related_name="approval")
     level = models.SmallIntegerField()
     policy = models.CharField(max_length=120, blank=True, db_default="")
+    quorum = models.PositiveSmallIntegerField(default=1, db_default=1)
     approval_hash = models.CharField(max_length=64)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.REQUESTED)
     requested_at = models.DateTimeField(db_default=Now())
@@ -102,6 +103,36 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} (level {self.level})"
+
+
+class Vote(models.Model):
+    """What one person said about one approval."""
+
+    class Decision(models.TextChoices):
+        """For it, or against it."""
+
+        APPROVED = "approved"
+        REJECTED = "rejected"
+
+    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_index=False)
+    approval = models.ForeignKey(Approval, models.CASCADE, related_name="votes", db_index=False)
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    decision = models.CharField(max_length=10, choices=Decision.choices)
+    approval_hash = models.CharField(max_length=64)
+    comment = models.CharField(max_length=1000, blank=True)
+    signed_in_with = models.CharField(max_length=80, blank=True)
+    signed_in_at = models.DateTimeField(null=True)
+    address = models.GenericIPAddressField(null=True)
+    at = models.DateTimeField(db_default=Now())
+
+    objects = TenantRecordQuerySet.as_manager()
+
+    class Meta:
+        db_table = "opsc_approval_vote"
+        constraints = [models.UniqueConstraint(fields=["approval", "person"], name="one_vote_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.decision} by {self.person}"
 
 
 class DeadLetter(models.Model):

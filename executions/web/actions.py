@@ -7,7 +7,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import OuterRef, Subquery
 
 from executions.approvals import may_decide
-from executions.models import EffectRecord, Execution, StepGate, StepRun
+from executions.models import EffectRecord, Execution, StepGate, StepRun, Vote
 from executions.plans.approved import gate_hash
 from executions.plans.risk import STEP_BY_STEP
 from executions.states import ExecutionStatus, StepStatus
@@ -18,7 +18,10 @@ TARGETS_SHOWN = 12
 
 @dataclass(frozen=True)
 class Actions:
-    """Offers for one person. `cannot_decide`: why the approval is not theirs, empty when it is."""
+    """Offers for one person. `cannot_decide`: why the approval is not theirs, empty when it is.
+
+    `voted`: they approved it, and others have to as well.
+    """
 
     execution: Execution
     user: User | AnonymousUser
@@ -26,6 +29,7 @@ class Actions:
     retry: bool
     retry_failed: bool
     decide: bool
+    voted: bool
     cannot_decide: str
     unknown: list[StepRun]
     unproven: list[StepRun]
@@ -50,7 +54,7 @@ class Actions:
     @property
     def key(self) -> str:
         """Changes whenever something else is offered."""
-        offered = (self.cancel, self.retry, self.retry_failed, self.decide, self.cannot_decide)
+        offered = (self.cancel, self.retry, self.retry_failed, self.decide, self.voted, self.cannot_decide)
         waiting = [str(run.pk) for run in (*self.unknown, *self.unproven, *self.gates)]
         return f"{self.execution.status} {offered} {waiting}"
 
@@ -76,6 +80,7 @@ def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
         retry=retry,
         retry_failed=retry and 0 < execution.succeeded_runs < execution.total_runs,
         decide=waits and not objection,
+        voted=waits and Vote.objects.filter(approval__execution=execution, person_id=user.pk).exists(),
         cannot_decide=objection,
         unknown=_unknown(execution, user),
         unproven=_unproven(execution, user),

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from executions import approvals
 from executions.errors import SignInAgain
-from executions.models import Approval, Execution, StepGate
+from executions.models import Approval, Execution, StepGate, Vote
 from executions.web.forms import ApproveForm, RejectForm
 from executions.web.permission import person
 from executions.web.refusals import shows_refusals
@@ -29,6 +30,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     waiting = Approval.objects.visible_to(request.user).filter(
         status=Approval.Status.REQUESTED, expires_at__gt=Now()
     )
+    waiting = waiting.annotate(given=Count("votes", filter=Q(votes__decision=Vote.Decision.APPROVED)))
     rows = waiting.select_related("execution", "execution__requested_by", "tenant").defer("execution__plan")
     shown = list(rows.order_by("expires_at")[: QUEUE_SHOWN + 1])
     gates = StepGate.objects.visible_to(request.user).filter(
@@ -63,7 +65,7 @@ def approve(request: HttpRequest, execution_id: UUID) -> HttpResponse:
         messages.error(request, "The approval form was damaged. Nothing was approved; look again.")
         return redirect("executions:detail", execution_id=found.pk)
     try:
-        approvals.approve(
+        missing = approvals.approve(
             found.pk,
             user=person(request),
             approval_hash=form.cleaned_data["approval_hash"],
@@ -73,7 +75,8 @@ def approve(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     except SignInAgain as refusal:
         messages.warning(request, f"{refusal} {refusal.hint}")
         return redirect(again_address(f"{reverse('executions:detail', args=[found.pk])}#decide"))
-    messages.success(request, "Approved. It is queued now.")
+    told = f"Your approval counts. {missing} more needed." if missing else "Approved. It is queued now."
+    messages.success(request, told)
     return redirect("executions:detail", execution_id=found.pk)
 
 

@@ -12,11 +12,13 @@ from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
+from executions.approvals import may_decide
 from executions.budget import budget_of
 from executions.limits import reached
 from executions.models import Approval, Event, Execution
 from executions.standing import Standing, standings
 from executions.switches import holding
+from executions.voting import Tally
 from executions.web.actions import actions_for, waits_to_be_let_in
 from executions.web.decisions import decisions_of
 from executions.web.matrix import chosen_run, matrix_of
@@ -146,6 +148,7 @@ def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, 
         "execution": found,
         "choice": choice,
         "approval": decision,
+        "votes": Tally(found, decision, may_decide) if decision else None,
         "sentence": waits_to_be_let_in(found) or sentence(found, decision),
         "elapsed_s": elapsed_s(found.started_at, found.finished_at),
         "budget": budget_of(found),

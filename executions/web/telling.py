@@ -35,6 +35,8 @@ def sentence(execution: Execution, approval: Approval | None) -> str:
 
 def _waiting_for_approval(execution: Execution, approval: Approval | None) -> str:
     who = "a person who may run it" if execution.approval_level == 1 else "an approver who did not ask for it"
+    if approval and approval.quorum > 1:
+        who = f"{approval.quorum} approvers who did not ask for it"
     left = f" Expires {relative(approval.expires_at)}." if approval else ""
     return f"Waits for {who}.{left}"
 

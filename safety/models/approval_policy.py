@@ -8,13 +8,15 @@ from safety.choices import ActionClass, Environment
 from safety.models.tenant import Tenant
 
 HIGHEST_APPROVAL = 3
+MOST_PEOPLE = 9
+RAISED = ("level", "quorum")
 
 
 class ApprovalPolicy(models.Model):
     """One cell of the approval policy. Seeded with the nine defaults, which have no tenant.
 
-    A tenant's own row takes the place of the platform's. It raises: a level below the platform's counts as the
-    platform's, unless a superuser set `may_lower`.
+    A tenant's own row takes the place of the platform's. It raises: what is below the platform's level or number
+    of people counts as the platform's, unless a superuser set `may_lower`.
     """
 
     tenant = models.ForeignKey(
@@ -30,6 +32,12 @@ class ApprovalPolicy(models.Model):
     level = models.PositiveSmallIntegerField(
         "approval level",
         help_text="0 none, 1 confirmed by whoever may run it, 2 and 3 approved by somebody else.",
+    )
+    quorum = models.PositiveSmallIntegerField(
+        "people who have to approve",
+        default=1,
+        db_default=1,
+        help_text="Different ones, and not the requester. More than one from level 2 on.",
     )
     expires_s = models.PositiveIntegerField(
         "expires after, s",
@@ -55,9 +63,14 @@ class ApprovalPolicy(models.Model):
                 violation_error_message="There is such a row already: edit that one.",
             ),
             models.CheckConstraint(
-                condition=Q(level__lte=HIGHEST_APPROVAL) & (Q(expires_s=None) | Q(expires_s__gt=0)),
+                condition=Q(level__lte=HIGHEST_APPROVAL)
+                & (Q(quorum=1) | Q(quorum__range=(2, MOST_PEOPLE), level__gte=2))
+                & (Q(expires_s=None) | Q(expires_s__gt=0)),
                 name="approval_policy_makes_sense",
-                violation_error_message="The level is 0 to 3, and what expires has more than 0 seconds.",
+                violation_error_message=(
+                    "The level is 0 to 3, 1 to 9 people approve (more than one from level 2 on), "
+                    "and what expires has more than 0 seconds."
+                ),
             ),
         ]
 
@@ -66,9 +79,9 @@ class ApprovalPolicy(models.Model):
         return f"{cell} ({self.tenant.slug})" if self.tenant else cell
 
     def clean(self) -> None:
-        """Refuse a level that would not count because the platform's is higher."""
+        """Refuse what would not count because the platform asks for more."""
         super().clean()
-        if self.tenant_id is None or self.may_lower or self.level is None:
+        if self.tenant_id is None or self.may_lower:
             return
         cell = {"environment": self.environment, "action_class": self.action_class}
         platform = ApprovalPolicy.objects.filter(tenant=None, **cell).first()
@@ -76,6 +89,10 @@ class ApprovalPolicy(models.Model):
             raise ValidationError(
                 f"The platform has no row for {self.environment}/{self.action_class}; restore it first."
             )
-        if self.level < platform.level:
-            least = f"Must be at least {platform.level}, the platform's level for {platform}"
-            raise ValidationError({"level": f"{least}; a superuser can allow less."})
+        problems = {
+            name: f"Must be at least {least}, the platform's for {platform}; a superuser can allow less."
+            for name in RAISED
+            if (given := getattr(self, name)) is not None and given < (least := getattr(platform, name))
+        }
+        if problems:
+            raise ValidationError(problems)

@@ -67,7 +67,7 @@ def a_bit_of_everything(number: int = 0) -> Execution:
     factories.output(run, "output of acme")
     factories.an_effect(run)
     factories.an_event(execution, step_run=run)
-    factories.an_approval(execution)
+    factories.a_vote(factories.an_approval(execution), user)
     StepGate.objects.create(
         tenant=execution.tenant,
         execution=execution,

@@ -106,14 +106,14 @@ def test_a_tenants_row_below_the_platforms_counts_only_where_a_superuser_said_so
     assert approval_for([("prod", "deploy")], world.acme.pk).level == 3
     row.may_lower = True
     row.save()
-    expected = AppliedApproval(name="prod/deploy (acme)", level=1, expires_s=None)
+    expected = AppliedApproval(name="prod/deploy (acme)", level=1, quorum=1, expires_s=None)
     assert approval_for([("prod", "deploy")], world.acme.pk) == expected
 
 
 def test_the_strictest_of_all_cells_that_a_plan_touches_counts(world: World) -> None:
     own_row(world, "staging", "read", 3, expires_s=90)
     found = approval_for([("dev", "modify"), ("staging", "read"), ("prod", "modify")], world.acme.pk)
-    assert found == AppliedApproval(name="staging/read (acme)", level=3, expires_s=90)
+    assert found == AppliedApproval(name="staging/read (acme)", level=3, quorum=1, expires_s=90)
     world.here("a", environment="prod")
     world.here("b", environment="dev")
     plan = a_plan("a", action="read")
@@ -157,28 +157,26 @@ def test_an_approval_of_another_level_than_the_runs_does_not_count(world: World)
 
 def test_a_tenant_admin_raises_in_their_own_tenant_and_is_told_how_far(world: World) -> None:
     admin = signed_in(factories.a_person("ada", "tenant_admin", tenant=world.acme, is_staff=True))
-    form = {"tenant": world.acme.pk, "environment": "prod", "action_class": "modify", "level": 1}
+    form = {"tenant": world.acme.pk, "environment": "prod", "action_class": "modify", "level": 1, "quorum": 1}
     page = admin.post(address("add"), form).content.decode()
-    assert (
-        "Must be at least 2, the platform&#x27;s level for prod/modify; a superuser can allow less." in page
-    )
+    assert "Must be at least 2, the platform&#x27;s for prod/modify; a superuser can allow less." in page
     assert "The level is 0 to 3" in admin.post(address("add"), form | {"level": 4}).content.decode()
     assert admin.post(address("add"), form | {"may_lower": "on"}).status_code == 200  # not theirs to tick
     assert admin.post(address("add"), form | {"tenant": world.other.pk, "level": 3}).status_code == 200
     assert not ApprovalPolicy.objects.exclude(tenant=None).exists()
     assert admin.post(address("add"), form | {"level": 3}).status_code == 302
     row = platform("prod", "modify").get()
-    assert admin.post(address("change", row.pk), {"level": 3}).status_code == 403
+    assert admin.post(address("change", row.pk), {"level": 3, "quorum": 1}).status_code == 403
     assert admin.post(address("delete", row.pk), {"post": "yes"}).status_code == 403
 
 
 def test_superusers_edit_the_platforms_rows_and_allow_exceptions(world: World) -> None:
     root = signed_in(User.objects.create_superuser("root"))
-    form = {"tenant": world.acme.pk, "environment": "prod", "action_class": "modify", "level": 1}
+    form = {"tenant": world.acme.pk, "environment": "prod", "action_class": "modify", "level": 1, "quorum": 1}
     assert root.post(address("add"), form | {"may_lower": "on"}).status_code == 302
     assert approval_for([("prod", "modify")], world.acme.pk).level == 1
     row = platform("dev", "read").get()
-    assert root.post(address("change", row.pk), {"level": 1}).status_code == 302
+    assert root.post(address("change", row.pk), {"level": 1, "quorum": 1}).status_code == 302
     assert approval_for([("dev", "read")], world.other.pk).level == 1
     platform("dev", "read").update(level=0)
     assert root.post(address("delete", row.pk), {"post": "yes"}).status_code == 403

@@ -112,7 +112,13 @@ def test_guards_of_the_whole_tenant_are_written_only_by_an_admin_without_limits(
     rows: dict[str, dict[str, Any]] = {
         "maskingrule": {"tenant": acme, "kind": "customer", "pattern": r"CUST-\d{6}", "is_active": "on"},
         "timeoutpolicy": {"tenant": acme, "sla": "long", "action_class": "deploy"} | limits,
-        "approvalpolicy": {"tenant": acme, "environment": "dev", "action_class": "read", "level": 1},
+        "approvalpolicy": {
+            "tenant": acme,
+            "environment": "dev",
+            "action_class": "read",
+            "level": 1,
+            "quorum": 1,
+        },
         "resource": {"tenant": acme, "name": "pool", "capacity": 3},
     }
     for model, row in rows.items():

@@ -53,7 +53,7 @@ class Command(OpsCommand):
         if not self.wants_json:
             self._show(execution)
         approval_hash = self._seen(execution.approval_hash, options["hash"])
-        approvals.approve(
+        missing = approvals.approve(
             execution.pk,
             user=user,
             approval_hash=approval_hash,
@@ -63,7 +63,11 @@ class Command(OpsCommand):
         dispatch.flush()
         status = Execution.objects.values_list("status", flat=True).get(pk=execution.pk)
         if self.wants_json:
-            self.print_json({"id": execution.pk, "status": status, "approval_hash": approval_hash})
+            self.print_json(
+                {"id": execution.pk, "status": status, "approval_hash": approval_hash, "missing": missing}
+            )
+        elif missing:
+            self.stdout.write(f"your approval counts; {missing} more needed, {execution.pk} is {status}")
         else:
             self.stdout.write(f"approved; {execution.pk} is {status}")
         return failing.SUCCEEDED
