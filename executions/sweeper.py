@@ -12,6 +12,7 @@ from executions.audit import heads, sealing
 from executions.errors import Refused
 from executions.lifecycle import LifecycleError, Ready
 from executions.reaper import reap
+from executions.reminding import remind_due
 from executions.retries import make_due_ready
 from executions.states import StepStatus
 from safety.sql import Row, fetch, fetch_one
@@ -123,6 +124,7 @@ def _sweep() -> dict[str, int]:
         "retries_due": lambda: _woken(make_due_ready()),
         "taken_over": lambda: _woken(reap()),
         "approvals_expired": lambda: approvals.expire_due() + stepwise.expire_due(),
+        "approvals_reminded": remind_due,
         "steps_asked_for": stepwise.ask_due,
         "switches_ended": switching.end_due,
         "switched_off": switching.stop_running,

@@ -70,6 +70,7 @@ class Approval(models.Model):
     level = models.SmallIntegerField()
     policy = models.CharField(max_length=120, blank=True, db_default="")
     quorum = models.PositiveSmallIntegerField(default=1, db_default=1)
+    reminded = models.PositiveSmallIntegerField(default=0, db_default=0)
     approval_hash = models.CharField(max_length=64)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.REQUESTED)
     requested_at = models.DateTimeField(db_default=Now())
