@@ -5,6 +5,7 @@ import re
 from base64 import b64decode
 from binascii import Error
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 
 import re2
@@ -34,6 +35,15 @@ def holds_random_token(text: str) -> bool:
     of readable text do not. Nor do generated keys that consist of small letters and digits only.
     """
     return len(text) >= SHORTEST and _any_random(text) and _any_random(_PUBLIC.sub(" ", text))
+
+
+def random_tokens(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of every part of the text that looks like a generated key."""
+    if len(text) < SHORTEST or not _any_random(text):
+        return
+    for found in _TOKEN.finditer(_PUBLIC.sub(lambda public: " " * len(public.group()), text)):
+        if _is_random(found.group()):
+            yield found.span()
 
 
 def _any_random(text: str) -> bool:

@@ -1,16 +1,16 @@
 """Finds secret values in text: commands, scripts, addresses, headers, and what is assigned to telling names."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from safety.masking.keyblocks import key_blocks
 from safety.masking.patterns import TABLE, Pattern
 from safety.masking.patternset import PatternSet
 from safety.masking.plausible import chosen, given, has_digit, is_word
-from safety.masking.spans import Span
+from safety.masking.spans import Span, without_end
 from safety.secrets.elsewhere import stands_elsewhere, variables_set_in
-from safety.secrets.entropy import holds_random_token
+from safety.secrets.entropy import holds_random_token, random_tokens
 
 _KEY_BODY = re.compile(rb"[A-Za-z0-9+/]{40}")
 _LOOKED_BACK = 200  # bytes of the line before a value
@@ -61,6 +61,22 @@ def kind_in(text: str) -> str:
     if value:
         return value.kind
     return "random_text" if holds_random_token(text) else ""
+
+
+class Written:
+    """Finds for masking what would be refused in a plan: `kind_in` with the places."""
+
+    def spans(self, data: bytes, in_time: Callable[[], None] = without_end) -> Iterator[Span]:
+        """Where values and random keys stand, in no particular order. `in_time` may raise to end it."""
+        in_time()
+        text = data.decode("latin-1")  # a character for each byte, so that the places are those of the bytes
+        yield from _values(data, text)
+        in_time()
+        for start, end in random_tokens(text):
+            yield Span(start, end, "random_text")
+
+
+WRITTEN = Written()
 
 
 def kind_across(parts: list[str]) -> tuple[int, str] | None:
