@@ -42,6 +42,7 @@ class Permission(models.TextChoices):
     TURN_SWITCH = "safety.turn_switch", "turn and lift switches"
     ADMINISTER = "safety.administer_tenant", "administer the tenant"
     OVERRIDE = "safety.override_secret_check", "let a likely secret through"
+    EXPLAIN = "safety.explain_access", "ask why another person can or can't do something"
 
 
 class Role(models.TextChoices):

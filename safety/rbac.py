@@ -12,8 +12,9 @@ from safety.sql import Row, fetch, fetch_one
 # Every pair of environment and action class: whoever holds a right for all of it holds it without limits.
 EVERYTHING: tuple[tuple[str, str], ...] = tuple(product(Environment.values, ActionClass.values))
 
-# Whoever has any standing membership of a tenant sees all of it: a run is judged by its whole history.
-WITHOUT_LIMITS = frozenset({Permission.VIEW.value})
+# Whoever has any standing membership of a tenant sees all of it: a run is judged by its whole history. What somebody
+# may do in a tenant is one thing, too.
+WITHOUT_LIMITS = frozenset({Permission.VIEW.value, Permission.EXPLAIN.value})
 
 # The right to have steps of an action class run in one's name: this and the class.
 RUN = "run:"
