@@ -45,6 +45,8 @@ JOIN opsc_step s ON s.id = %(step)s AND s.execution_id = e.id LEFT JOIN opsc_ste
 WHERE e.id = %(execution)s
 """
 
+_ASKED: LiteralString = "SELECT level FROM opsc_approval WHERE execution_id = %(execution)s"
+
 _PLAN: LiteralString = """
 SELECT e.plan, e.tenant_id, e.approval_level, a.quorum
 FROM opsc_execution e JOIN opsc_approval a ON a.execution_id = e.id WHERE e.id = %(execution)s
@@ -156,7 +158,8 @@ class StepApproval:
         """Why the step may not run; empty when it may. Resolves the targets anew until that was right once."""
         step = self._step
         if step.approval_level == 0:
-            return ""
+            asked = fetch_one(_ASKED, {"execution": step.execution_id})
+            return "the run's approval level was changed after an approval was asked for" if asked else ""
         row = fetch_one(_APPROVED, {"execution": step.execution_id, "step": step.step_id})
         if row is None or row["status"] != "approved":
             return "the execution is not approved"

@@ -153,6 +153,15 @@ def a_stricter_policy(world: World, done: Submitted) -> None:
     ApprovalPolicy.objects.filter(tenant=world.acme).update(quorum=3)
 
 
+def no_level(_: World, done: Submitted) -> None:
+    Execution.objects.filter(pk=done.execution_id).update(approval_level=0)
+
+
+def a_lower_level(_: World, done: Submitted) -> None:
+    Execution.objects.filter(pk=done.execution_id).update(approval_level=1)
+    Approval.objects.filter(execution=done.execution_id).update(level=1)
+
+
 def another_parameter(_: World, done: Submitted) -> None:
     execution = Execution.objects.get(pk=done.execution_id)
     plan = json.loads(execution.plan)
@@ -168,6 +177,8 @@ def another_parameter(_: World, done: Submitted) -> None:
         a_vote_for_something_else,
         a_larger_quorum,
         a_stricter_policy,
+        no_level,
+        a_lower_level,
         another_parameter,
     ],
 )
