@@ -1,6 +1,7 @@
 """From a submitted plan to a stored execution, in one transaction and once per idempotency key."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,6 +16,7 @@ from executions.states import REPEATABLE_EXECUTION, Mode
 from executions.storing import Existing, NewExecution, existing, store
 from safety import rbac
 from safety.models import Tenant
+from safety.standing import standing
 from safety.timeouts import policy_for
 
 STORE_TRIES = 3  # the key's holder may let go of it between a look and the next
@@ -125,7 +127,9 @@ def submit_frozen(
         wants=rbac.to_run(frozen.touches),
     )
     _require(question, tenant)
-    limits.require(frozen, user=user, tenant=tenant)
+    found = standing(tenant.pk)
+    if found.limits:
+        limits.require(frozen, user=user, tenant=tenant)
     runs_here = frozen.mode == Mode.IMMEDIATE and immediate_slots.has_room()
     new = NewExecution(
         id=uuid4(),
@@ -140,10 +144,11 @@ def submit_frozen(
         confirmed=confirmed and frozen.approval_level == 1,
         again=again,
         override=override,
-        shadow=rollout.is_shadow(frozen, tenant),
+        shadow=found.rollout and rollout.is_shadow(frozen, tenant),
     )
-    with limits.counted(user, tenant):
-        return _stored(new, question, user, switches.objection(frozen, tenant))
+    off = switches.objection(frozen, tenant) if found.switches else None
+    with limits.counted(user, tenant) if found.limits else nullcontext():
+        return _stored(new, question, user, off)
 
 
 def _stored(new: NewExecution, question: rbac.Question, user: Any, off: SwitchedOff | None) -> Submitted:
