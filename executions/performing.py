@@ -37,9 +37,8 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
     if context.cancel.is_cancelled and not context.resume:
         return never_began(context)
     if not step.asset_is_active:
-        return Outcome(
-            status=OutcomeStatus.FAILED, category="asset", detail=f"{step.asset_name} is not active any more"
-        )
+        gone = f"{step.asset_name} is not active any more"
+        return Outcome(status=OutcomeStatus.FAILED, category="asset", detail=gone)
     if step.waited:
         work_goes_on(step.execution_id)
     if step.shadow:
@@ -59,9 +58,7 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
         result = _run(step, context, sink)
         context.reached = True
     except NotStarted as error:
-        return Outcome(
-            status=OutcomeStatus.FAILED, category=error.category, detail=str(error), retryable=error.transient
-        )
+        return _not_started(error)
     except OutcomeUnknown as error:
         context.reached = True
         sink.close()
@@ -69,6 +66,12 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
         return _unknown(context, step, error.category, str(error), sink)
     sink.close()
     return _judge(context, step, result, sink)
+
+
+def _not_started(error: NotStarted) -> Outcome:
+    return Outcome(
+        status=OutcomeStatus.FAILED, category=error.category, detail=str(error), retryable=error.transient
+    )
 
 
 def _run(step: ClaimedStep, context: StepContext, sink: OutputStore) -> Result:

@@ -10,10 +10,11 @@ from executions import dispatch, idempotency, immediate_slots, limits, overridin
 from executions.errors import Conflict, KeyMismatch, NotAllowed, RanBefore, Refusal, SwitchedOff
 from executions.inventory import frozen_for
 from executions.models import Execution
+from executions.new_execution import NewExecution
 from executions.plans import FrozenPlan, Plan, parse_plan
 from executions.rights import records_refusals
 from executions.states import REPEATABLE_EXECUTION, Mode
-from executions.storing import Existing, NewExecution, existing, store
+from executions.storing import Existing, existing, store
 from safety import rbac
 from safety.models import Tenant
 from safety.standing import standing

@@ -11,7 +11,7 @@ from typing import LiteralString
 from uuid import UUID
 
 from safety.models import LeaseMode
-from safety.sql import fetch
+from safety.sql import Row, fetch
 
 
 @dataclass(frozen=True, order=True)
@@ -178,6 +178,11 @@ def acquire(
             "in_line": in_line,
         },
     )
+    _raise_for(rows)
+    return rows[0]["granted"] if rows else None
+
+
+def _raise_for(rows: list[Row]) -> None:
     blockers = [
         Blocker(row["blocker"], row["wanted_id"], row["blocked_by"]) for row in rows if row["blocker"]
     ]
@@ -185,7 +190,6 @@ def acquire(
         raise ResourceGone("a resource that the plan asks for was deleted")
     if blockers:
         raise AssetBusy(blockers)
-    return rows[0]["granted"] if rows else None
 
 
 def holds(execution_id: UUID, lockable_id: UUID | None, token: int | None) -> bool:
