@@ -45,7 +45,7 @@ class NewExecution:
 
 
 def execution_parameters(new: NewExecution, window_s: float) -> dict[str, Any]:
-    """Of the execution and its approval. `window_s`: how long its idempotency key answers where the tenant does not say."""
+    """Of the execution and its approval. `window_s`: how long its key answers where the tenant does not say."""
     frozen = new.frozen
     return {
         "id": new.id,

@@ -139,7 +139,9 @@ def _shown(
     request: HttpRequest, form: PlanForm, plan: Plan, frozen: FrozenPlan, *, status: int
 ) -> HttpResponse:
     tenant = form.cleaned_data["tenant"]
-    earlier = earlier_runs(frozen.plan_hash, tenant=tenant, user=request.user)
+    objection = submission.objection(frozen, user=request.user, tenant=tenant)
+    # Who ran it is told to those who may run it themselves.
+    earlier = [] if objection else earlier_runs(frozen.plan_hash, tenant=tenant, user=request.user)
     form.fields["plan"].widget.attrs["readonly"] = True
     ids = {target for step in frozen.steps for target in step.targets if target}
     names = dict(Asset.objects.visible_to(request.user).filter(pk__in=ids).values_list("pk", "name"))
@@ -151,7 +153,7 @@ def _shown(
         "target_count": len(ids),
         "held": _held(request, frozen, tenant, names),
         "roles": [spoken(one.name) for one in TenantRole.objects.holding(f"{RUN}{frozen.action_class}")],
-        "objection": submission.objection(frozen, user=request.user, tenant=tenant),
+        "objection": objection,
         "is_changed": form.data.get("seen_hash", frozen.approval_hash) != frozen.approval_hash,
         "earlier": earlier,
         "must_choose": any(run.status not in REPEATABLE_EXECUTION for run in earlier),

@@ -65,6 +65,15 @@ def test_the_preview_says_who_ran_the_same_plan_and_nothing_runs_without_a_tick(
     assert Execution.objects.count() == 2
 
 
+def test_who_ran_it_is_told_only_to_those_who_may_run_it_themselves(
+    world: World, toms_run: Execution
+) -> None:
+    Membership.objects.filter(user=world.olga).update(environments=["prod"])
+    shown = text_of(Page(world, world.olga).shown)
+    assert "You may not run this" in shown
+    assert toms_run.short_id not in shown
+
+
 def test_a_form_that_asks_to_run_again_runs_once_however_often_it_is_sent(
     world: World, toms_run: Execution
 ) -> None:
