@@ -180,6 +180,8 @@ def retry(execution_id: UUID, *, user: User, failed_only: bool = False, confirme
             f"Execution {execution.short_id} is still {execution.get_status_display()}.",
             hint="Wait for its end, or cancel it first.",
         )
+    if failed_only and execution.shadow:
+        raise Conflict("A shadow did nothing, so nothing of it is left out.", hint="Retry all of it.")
     plan = parse_plan(execution.plan, allow_likely_secrets=True)
     frozen = frozen_for(execution.tenant_id, plan)
     if failed_only:

@@ -35,7 +35,7 @@ SELECT id FROM opsc_step_run WHERE id = %(id)s AND status = 'running' AND lease_
 
 _APPROVED: LiteralString = """
 SELECT e.approval_hash, e.approval_level, a.approval_hash AS approved_hash, a.level AS approved_level, a.status,
-       s.gated, s.spec, g.status AS gate, g.gate_hash,
+       s.gated, s.spec, g.status AS gate, g.gate_hash, g.decided_by_id = e.requested_by_id AS let_in_by_requester,
        e.approval_level < 2 OR a.quorum <= (
            SELECT count(*) FROM opsc_approval_vote v WHERE v.approval_id = a.id AND v.decision = 'approved'
               AND v.approval_hash = e.approval_hash AND v.person_id <> e.requested_by_id) AS by_enough,
@@ -173,6 +173,8 @@ class StepApproval:
             return "the stored plan was changed after it was frozen"
         if row["gated"] and row["gate"] != "approved":
             return "this step was not approved by itself"
+        if row["gated"] and row["let_in_by_requester"]:
+            return "this step was let in by who asked for the run"
         if row["gated"] and row["gate_hash"] != gate_hash(row["approval_hash"], step.key, row["spec"]):
             return "the approval of this step is for something else than what would run"
         if step.targets_checked:

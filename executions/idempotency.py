@@ -37,6 +37,11 @@ def key_of(plan_hash: str, *, tenant: Tenant, user: Any, own: str = "") -> str:
     return hashlib.sha256(f"{what}|tenant:{tenant.pk}|actor:{user.pk}".encode()).hexdigest()
 
 
+def of_shadow(key: str) -> str:
+    """The key of the shadow of a submission: what touched nothing answers for no real run."""
+    return hashlib.sha256(f"shadow|{key}".encode()).hexdigest()
+
+
 def new_key() -> str:
     """A key that no other submission has: for runs that are meant to be another one."""
     return hashlib.sha256(uuid4().bytes).hexdigest()

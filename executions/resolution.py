@@ -55,6 +55,9 @@ SELECT id, step_id, queue, priority FROM decided
 """
 )
 
+# At level 3 what is done once more is let in once more.
+_ASK_ANEW: LiteralString = "DELETE FROM opsc_step_gate WHERE step_id = %(step)s RETURNING id"
+
 # Why nothing of the execution begins any more; empty when it goes on.
 _STOPPING: LiteralString = """
 SELECT CASE WHEN cancel_requested_at IS NOT NULL THEN 'the execution is being cancelled'
@@ -127,6 +130,7 @@ def _decide(run: StepRun, decision: str, reason: str, by: By) -> tuple[str, list
 
 def _consequences(run: StepRun, to: StepStatus, aborts: bool) -> list[Ready]:
     if to is StepStatus.READY:
+        fetch(_ASK_ANEW, {"step": run.step_id})
         again = StepRun.objects.only("queue", "priority").get(pk=run.pk)
         return [Ready(run.pk, again.queue, again.priority)]
     over = lifecycle.count_ended(run.execution_id, to, [run.step_id])

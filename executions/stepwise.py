@@ -42,6 +42,7 @@ RETURNING id
 
 _OVERDUE: LiteralString = """
 SELECT g.execution_id, g.step_id, s.key FROM opsc_step_gate g JOIN opsc_step s ON s.id = g.step_id
+JOIN opsc_execution e ON e.id = g.execution_id AND e.finished_at IS NULL
 WHERE g.status = 'requested' AND g.expires_at <= statement_timestamp() ORDER BY g.step_id LIMIT 200
 """
 
@@ -77,17 +78,16 @@ def expire_due() -> int:
     """End the executions of gates that nobody opened in time. Returns: how many gates."""
     overdue = fetch(_OVERDUE)
     for row in overdue:
-        with transaction.atomic():
-            fetch(lifecycle.LOCK, {"execution": row["execution_id"]})
-            expired = fetch(_EXPIRE, {"step": row["step_id"]})
-        if expired:
-            try:
-                control.cancel_for_timeout(
-                    row["execution_id"], f"nobody approved the step {row['key']} in time"
-                )
-            except Conflict:  # it ended by itself in between
-                continue
+        _end(row["execution_id"], row["step_id"], row["key"])
     return len(overdue)
+
+
+def _end(execution_id: UUID, step_id: int, key: str) -> None:
+    """The end of the gate and that of its run are one: no run is left that nobody is asked about any more."""
+    with transaction.atomic():
+        fetch(lifecycle.LOCK, {"execution": execution_id})
+        if fetch(_EXPIRE, {"step": step_id}):
+            control.cancel_for_timeout(execution_id, f"nobody approved the step {key} in time")
 
 
 @records_refusals
@@ -138,8 +138,8 @@ def reject(
     with transaction.atomic():
         execution, step = _asked(execution_id, step_key, user)
         _decide(execution, step, user, StepGate.Status.REJECTED, _how(comment, signed_in, ""))
-    reason = f"the step {step['key']} was rejected: {comment}"
-    control.cancel_for_switch(execution_id, by=By.user(user), reason=reason)
+        reason = f"the step {step['key']} was rejected: {comment}"
+        control.cancel_for_switch(execution_id, by=By.user(user), reason=reason)
 
 
 def _asked(execution_id: UUID, step_key: str, user: User) -> tuple[Execution, Row]:

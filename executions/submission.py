@@ -131,6 +131,7 @@ def submit_frozen(
     found = standing(tenant.pk)
     if found.limits:
         limits.require(frozen, user=user, tenant=tenant)
+    shadow = found.rollout and rollout.is_shadow(frozen, tenant)
     runs_here = frozen.mode == Mode.IMMEDIATE and immediate_slots.has_room()
     new = NewExecution(
         id=uuid4(),
@@ -139,13 +140,13 @@ def submit_frozen(
         user_id=user.pk,
         user_name=user.get_username(),
         policy=policy_for(frozen.sla, frozen.action_class, tenant.pk),
-        idempotency_key=key,
+        idempotency_key=idempotency.of_shadow(key) if shadow else key,
         mode=Mode.IMMEDIATE if runs_here else Mode.BACKGROUND,
         retry_of=retry_of,
         confirmed=confirmed and frozen.approval_level == 1,
         again=again,
         override=override,
-        shadow=found.rollout and rollout.is_shadow(frozen, tenant),
+        shadow=shadow,
     )
     off = switches.objection(frozen, tenant) if found.switches else None
     with limits.counted(user, tenant) if found.limits else nullcontext():
