@@ -12,12 +12,15 @@ from safety.secrets.written import kind_across, kind_in
 HIDDEN = "(not shown)"  # in a place, for a key that looks like a secret itself
 _TELLING_KEY = re.compile(
     r"(?:password|passwd|passphrase|(?:^|[_.-])pass|[_.-]pwd|secret|token|api[_-]?key|private[_-]?key"
-    r"|secret[_-]?access[_-]?key|client[_-]?secret|authorization|credentials?)$",
+    r"|secret[_-]?access[_-]?key|client[_-]?secret|authorization|credential)s?\d{0,2}$",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"^[_.-]+|\d+$")  # what surrounds the word of a telling key
 # Also names of other things, so that the value has to look like a key.
 _VAGUE_KEY = re.compile(r"(?:[_.-]|^)(?:key|pwd|auth|session|sid)$|(?<=[a-z])Key$", re.IGNORECASE)
 _COUNTED = re.compile(r"^(?:max|min|num|n|total)_", re.IGNORECASE)
+# The parts of `{"name": "DB_PASSWORD", "value": …}` and of `{"password": {"value": …}}`.
+_NAMES, _VALUES = ("name", "key", "field", "var", "id"), ("value", "val", "data", "default", "content")
 _DEEPEST = 64
 
 
@@ -38,21 +41,23 @@ def _likely(value: Any, path: str, *, name: str, depth: int) -> Iterator[tuple[s
             yield path, kind
     elif depth < _DEEPEST and not is_reference(value):
         if isinstance(value, Mapping):
-            yield from _in_mapping(value, path, depth)
+            yield from _in_mapping(value, path, name, depth)
         elif isinstance(value, list | tuple):
             for place, part in children(value, path):
                 yield from _likely(part, place, name=name, depth=depth + 1)
             yield from _in_arguments(value, path)
 
 
-def _in_mapping(value: Mapping[Any, Any], path: str, depth: int) -> Iterator[tuple[str, str]]:
+def _in_mapping(value: Mapping[Any, Any], path: str, name: str, depth: int) -> Iterator[tuple[str, str]]:
+    own = next((value[one] for one in _NAMES if isinstance(value.get(one), str)), name)
     for key, part in value.items():
         kind = kind_in(str(key))
         shown = HIDDEN if kind else str(key)
         place = f"{path}.{shown}" if path else shown
         if kind:
             yield place, kind
-        yield from _likely(part, place, name=str(key), depth=depth + 1)
+        called = own if str(key).lower() in _VALUES else str(key)
+        yield from _likely(part, place, name=called, depth=depth + 1)
 
 
 def _in_arguments(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -70,8 +75,8 @@ def _kind(value: str | float, name: str) -> str:
     if not text:
         return ""
     telling = _TELLING_KEY.search(name)
-    if telling and not _COUNTED.search(name) and not stands_elsewhere(text):
-        return kind_in(text) or telling.group().lower().lstrip("_.-").replace("-", "_")
+    if telling and not (_COUNTED.search(name) and text.isdigit()) and not stands_elsewhere(text):
+        return kind_in(text) or _WORD.sub("", telling.group().lower()).replace("-", "_")
     vague = isinstance(value, str) and _VAGUE_KEY.search(name)
     if vague and chosen(raw) and any(char.isdigit() for char in text) and not stands_elsewhere(text):
         return "api_key"

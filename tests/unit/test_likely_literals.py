@@ -56,6 +56,13 @@ def test_what_people_write_on_command_lines_is_found(text: str) -> None:
         ({"argv": ["curl", "-u", "olga:hunter2", "x"]}, ["argv[2]"]),
         ({"argv": ["sshpass", "-p", "hunter2", "ssh", "x"]}, ["argv[2]"]),
         ({"argv": ["x", "--token=abc123"]}, ["argv[1]"]),
+        ({"json": {"password": {"value": "hunter2"}}}, ["json.password.value"]),
+        ({"json": [{"name": "DB_PASSWORD", "value": "hunter2"}]}, ["json[0].value"]),
+        (
+            {"json": {"password1": "hunter2", "max_password": "hunter2"}},
+            ["json.password1", "json.max_password"],
+        ),
+        ({"json": {"passwords": ["hunter2"]}}, ["json.passwords[0]"]),
         ({"headers": {"Authorization": "Bearer abc"}}, ["headers.Authorization"]),
         ({"headers": {"Cookie": "sid=8f7a6b5c4d"}}, ["headers.Cookie"]),
         ({"headers": {"X-Api-Key": "k"}}, ["headers.X-Api-Key"]),
