@@ -99,8 +99,8 @@ def stop_holder(execution_id: UUID, *, by: By, reason: str) -> None:
         _cancel(execution_id, kind=CancelReason.USER, reason=reason, by=by)
 
 
-def cancel_for_switch(execution_id: UUID, *, by: By, reason: str) -> None:
-    """Cancel what somebody switched off. Raises Conflict: it is over."""
+def cancel_by(execution_id: UUID, *, by: By, reason: str) -> None:
+    """Cancel it for whoever decided about more than it, or about a step of it. Raises Conflict: it is over."""
     _cancel(execution_id, kind=CancelReason.USER, reason=reason, by=by)
 
 

@@ -103,6 +103,6 @@ def _checked(tenant: Tenant, wanted: Wanted, user: User, reason: str) -> Rollout
 def _cancel_open(tenant: Tenant, by: By, reason: str) -> None:
     for key in Execution.objects.filter(tenant=tenant, finished_at=None).values_list("pk", flat=True):
         try:
-            control.cancel_for_switch(key, by=by, reason=reason)
+            control.cancel_by(key, by=by, reason=reason)
         except Conflict:  # it ended by itself in between
             continue

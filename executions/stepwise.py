@@ -139,7 +139,7 @@ def reject(
         execution, step = _asked(execution_id, step_key, user)
         _decide(execution, step, user, StepGate.Status.REJECTED, _how(comment, signed_in, ""))
         reason = f"the step {step['key']} was rejected: {comment}"
-        control.cancel_for_switch(execution_id, by=By.user(user), reason=reason)
+        control.cancel_by(execution_id, by=By.user(user), reason=reason)
 
 
 def _asked(execution_id: UUID, step_key: str, user: User) -> tuple[Execution, Row]:

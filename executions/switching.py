@@ -171,7 +171,7 @@ def _stopped(row: Row) -> int:
     switch = Switch.objects.select_related("tenant").get(pk=row["switch"])
     reason = f"switched off ({switch.scope}): {switch.reason}"
     try:
-        control.cancel_for_switch(row["id"], by=By(ActorKind.USER, switch.told_by), reason=reason)
+        control.cancel_by(row["id"], by=By(ActorKind.USER, switch.told_by), reason=reason)
     except Conflict:  # it ended by itself in between
         return 0
     return 1

@@ -70,10 +70,6 @@ class Tally:
         able = [user.get_username() for user in others if not self.may_decide(self.execution, user)]
         return able[:NAMES_SHOWN]
 
-    def is_of(self, user: object) -> bool:
-        """Whether this person gave a vote."""
-        return any(vote.person == user for vote in self.given)
-
     @property
     def sentence(self) -> str:
         """`1 of 2 approvals: tom. Can still approve: ada, ben.`"""
