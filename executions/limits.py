@@ -29,7 +29,9 @@ _REACHED: LiteralString = (
     """
 SELECT w.id FROM opsc_limit w JOIN opsc_reached_limit full_one ON full_one.id = w.id
 JOIN opsc_execution e ON e.id = %(execution)s AND (w.tenant_id IS NULL OR w.tenant_id = e.tenant_id)
-WHERE e.finished_at IS NULL AND e.status <> 'running' AND """
+WHERE e.finished_at IS NULL AND NOT """
+    + lifecycle.BEGUN
+    + " AND "
     + lifecycle.REACHED
 )
 

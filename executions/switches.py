@@ -20,7 +20,9 @@ _HOLDING: LiteralString = (
     """
 SELECT w.id FROM opsc_standing_switch w
 JOIN opsc_execution e ON e.id = %(execution)s AND (w.tenant_id IS NULL OR w.tenant_id = e.tenant_id)
-WHERE e.finished_at IS NULL AND (w.mode <> 'no_new_runs' OR e.status <> 'running') AND """
+WHERE e.finished_at IS NULL AND (w.mode <> 'no_new_runs' OR NOT """
+    + lifecycle.BEGUN
+    + ") AND "
     + lifecycle.REACHED
 )
 

@@ -52,7 +52,9 @@ _TO_STOP: LiteralString = (
 SELECT DISTINCT ON (e.id) e.id, w.id AS switch FROM opsc_execution e
 JOIN opsc_standing_switch w ON w.mode = 'stop' AND (w.tenant_id IS NULL OR w.tenant_id = e.tenant_id)
 WHERE e.finished_at IS NULL AND e.cancel_requested_at IS NULL
-  AND (e.status = 'running' OR (e.status = 'needs_attention' AND EXISTS (
+  AND ("""
+    + lifecycle.BEGUN
+    + """ OR (e.status = 'needs_attention' AND EXISTS (
         SELECT FROM opsc_step_run x WHERE x.execution_id = e.id AND x.status = 'running'))) AND """
     + lifecycle.REACHED
     + " ORDER BY e.id LIMIT 200"

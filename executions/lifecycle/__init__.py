@@ -7,7 +7,7 @@ from executions.lifecycle.confirmed import confirm_stop, end_review
 from executions.lifecycle.effects import BEGIN_EFFECT, EFFECT_IS_OURS, ends_effect
 from executions.lifecycle.errors import LifecycleError, StaleTransition
 from executions.lifecycle.finish import Finished, finish
-from executions.lifecycle.held import HELD, REACHED
+from executions.lifecycle.held import BEGUN, HELD, REACHED
 from executions.lifecycle.moves import LOCK, By, move, record
 from executions.lifecycle.put_back import (
     Attempt,
@@ -29,6 +29,7 @@ from executions.lifecycle.violation import record_violation
 
 __all__ = [
     "BEGIN_EFFECT",
+    "BEGUN",
     "EFFECT_IS_OURS",
     "HELD",
     "LOCK",

@@ -5,17 +5,26 @@ from typing import LiteralString
 # Each of these looks at nothing more than once a statement while no switch stands and no such limit is set.
 # A switch or limit without an environment or connector is about all of them.
 
+# Of an execution `e`: something of it began. What was only claimed to wait for an asset, and put back, did not.
+BEGUN: LiteralString = """
+(e.status = 'running' AND EXISTS (SELECT FROM opsc_step_run b WHERE b.execution_id = e.id AND b.attempt > 0))
+"""
+
 # Of a step run `r` and its execution `e`.
-_SWITCHED_OFF: LiteralString = """
+_SWITCHED_OFF: LiteralString = (
+    """
 ((SELECT EXISTS (SELECT FROM opsc_standing_switch)) AND EXISTS (
     SELECT FROM opsc_standing_switch w
     JOIN opsc_step switched ON switched.id = r.step_id LEFT JOIN opsc_asset there ON there.id = r.asset_id
-    WHERE (w.mode <> 'no_new_runs' OR e.status <> 'running')
+    WHERE (w.mode <> 'no_new_runs' OR NOT """  # noqa: S608  constants only
+    + BEGUN
+    + """)
       AND (w.tenant_id IS NULL OR w.tenant_id = r.tenant_id)
       AND (w.environment = '' OR w.environment = coalesce(there.environment, e.environment))
       AND (w.connector = '' OR w.connector = CASE WHEN switched.kind IN ('command', 'script') THEN there.connection
                                                   ELSE switched.kind END)))
 """
+)
 
 # Of an execution `e` and a switch or limit `w` for its tenant: whether it reaches what is still to be done.
 REACHED: LiteralString = """
@@ -30,9 +39,11 @@ EXISTS (
 # Of an execution `e`: it would be one run too many at work.
 ONE_TOO_MANY: LiteralString = (
     """
-(e.status <> 'running' AND (SELECT EXISTS (SELECT FROM opsc_limit WHERE kind = 'running')) AND EXISTS (
+((SELECT EXISTS (SELECT FROM opsc_limit WHERE kind = 'running')) AND NOT """  # noqa: S608  constants only
+    + BEGUN
+    + """ AND EXISTS (
     SELECT FROM opsc_limit w WHERE w.id = ANY(ARRAY(SELECT id FROM opsc_reached_limit))
-      AND (w.tenant_id IS NULL OR w.tenant_id = e.tenant_id) AND """  # noqa: S608  constants only
+      AND (w.tenant_id IS NULL OR w.tenant_id = e.tenant_id) AND """
     + REACHED
     + "))"
 )
