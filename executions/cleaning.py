@@ -9,7 +9,7 @@ from uuid import uuid5
 
 from django.db import transaction
 
-from executions import lifecycle
+from executions import lifecycle, switches
 from executions.connectors.base import ConnectorError, Ended, Result, Work
 from executions.connectors.registry import connector_for
 from executions.expectations import unmet
@@ -19,7 +19,7 @@ from executions.output import OutputStore
 from safety.cancellation import CancelReason, CancelToken
 from safety.context import LeaseLost, StepContext
 from safety.middleware.rbac import violation_of
-from safety.models import Lease
+from safety.models import Lease, SwitchMode
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ def clean_up(context: StepContext, step: ClaimedStep, result: Result, work: Work
     It runs only where nothing of the step runs any more: its process is proven dead, or it was a request of which
     nothing but the far end is left. Only while the execution still has the asset: another may be at work there. And
     only while its author still may: whoever lost the right between the step and its end touches nothing any more.
+    Not while somebody says `stop` to the connector that it would use.
     What it says follows the step's own output. The next worker that re-attaches to a stopped step comes here again:
     a command is not begun twice, a request is sent again with the same key.
 
@@ -50,6 +51,11 @@ def clean_up(context: StepContext, step: ClaimedStep, result: Result, work: Work
         return
     if _was_taken(step):
         _record(context, step, done=False, detail=TAKEN_MIDWAY if context.resume else TAKEN)
+        return
+    off = switches.why_off(step, wanted["kind"], SwitchMode.STOP)
+    if off:
+        how = "not run, or not followed to its end" if context.resume else "not run"
+        _record(context, step, done=False, detail=f"{how}: {off}")
         return
     violation = violation_of(context)
     if violation is not None:

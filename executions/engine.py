@@ -222,6 +222,9 @@ def _hand_over(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
     if outcome.category == NOT_REACHED:
         lifecycle.hand_over(step, outcome, worker=worker, resume=step.resume, delay_s=TRY_AGAIN_S)
         return []
+    if outcome.category == performing.PROBE_HELD:
+        lifecycle.hand_over(step, outcome, worker=worker, resume=True, verify_first=True)
+        return []
     lifecycle.hand_over(step, outcome, worker=worker, resume=outcome.category == DETACHED)
     return [Ready(step.step_run_id, step.queue, step.priority)]
 

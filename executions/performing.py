@@ -8,7 +8,7 @@ from uuid import uuid5
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from executions import cleaning, shadowing
+from executions import cleaning, shadowing, switches
 from executions.connectors.base import ConnectorError, Ended, NotStarted, OutcomeUnknown, Result, Target, Work
 from executions.connectors.registry import connector_for
 from executions.expectations import unmet
@@ -20,9 +20,12 @@ from safety.cancellation import CancelReason, CancelToken
 from safety.choices import Effect
 from safety.context import LeaseLost, Outcome, OutcomeStatus, StepContext
 from safety.middleware.cancellation import never_began
+from safety.models import SwitchMode
 
 logger = logging.getLogger(__name__)
 
+PROBE_HELD = "probe_held"  # the effect began, and whether it happened may not be asked now
+NOT_APPLIED = "the probe says that it did not take effect"
 PROBE_STOPPED = "the probe was stopped before it could tell, so the outcome is as unknown as before"
 
 
@@ -48,6 +51,8 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
         answer = _probe(context, step)
         if answer is not None:
             return answer
+        if step.resume:  # its attempt was made; only the question was left
+            return _not_applied(context)
         context.reached = True  # by the probe, which found it not applied: what follows is a first try
     try:
         if step.resume and step.connection == "local" and not is_of_this_machine(step.begun_by):
@@ -66,6 +71,11 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
         return _unknown(context, step, error.category, str(error), sink)
     sink.close()
     return _judge(context, step, result, sink)
+
+
+def _not_applied(context: StepContext) -> Outcome:
+    context.reached = True
+    return Outcome(status=OutcomeStatus.FAILED, category="probe", detail=NOT_APPLIED, retryable=True)
 
 
 def _not_started(error: NotStarted) -> Outcome:
@@ -206,7 +216,7 @@ def _unknown(
         return _probe(context, step) or Outcome(
             status=OutcomeStatus.FAILED,
             category=category,
-            detail=f"{detail}; the probe says that it did not take effect",
+            detail=f"{detail}; {NOT_APPLIED}",
             summary=summary,
             retryable=True,
         )
@@ -216,9 +226,13 @@ def _unknown(
 def _probe(context: StepContext, step: ClaimedStep) -> Outcome | None:
     """Ask the step's read-only probe whether the effect happened.
 
-    Returns: succeeded when it did, interrupted when the probe cannot tell, None when it did not.
+    Returns: succeeded when it did, interrupted when the probe cannot tell, handed over while its connector is switched
+    off, None when it did not.
     """
     probe = step.spec["verify"]
+    off = switches.why_off(step, probe["kind"], SwitchMode.HOLD, SwitchMode.STOP)
+    if off:
+        return _held(context, step, off)
     work = replace(
         _work(step, context),
         step_run_id=uuid5(step.step_run_id, f"verify-{step.token}"),
@@ -241,6 +255,20 @@ def _probe(context: StepContext, step: ClaimedStep) -> Outcome | None:
             status=OutcomeStatus.SUCCEEDED, category="verified", detail="the probe found it applied"
         )
     return None
+
+
+def _held(context: StepContext, step: ClaimedStep, off: str) -> Outcome:
+    """The question waits for the end of the switch, unless somebody wants the end of the run before."""
+    if context.cancel.is_cancelled:
+        words = [context.cancel.detail, f"the probe was not asked: {off}"]
+        detail = "; ".join(word for word in words if word)
+        return Outcome(status=OutcomeStatus.INTERRUPTED, category="probe", detail=detail)
+    began = step.resume or context.reached
+    return Outcome(
+        status=OutcomeStatus.HANDED_OVER,
+        category=PROBE_HELD if began else "",
+        detail=f"the probe waits: {off}",
+    )
 
 
 class _ProbeSink:

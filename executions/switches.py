@@ -8,10 +8,11 @@ from django.db.models import Q, QuerySet
 
 from executions import lifecycle
 from executions.errors import SwitchedOff
+from executions.lifecycle import ClaimedStep
 from executions.models import Asset, Execution
 from executions.plans import FrozenPlan
-from safety.models import Switch, Tenant
-from safety.sql import fetch
+from safety.models import Switch, SwitchMode, Tenant
+from safety.sql import fetch, fetch_one
 from safety.visibility import tenants_visible_to
 
 _RUNS_COMMANDS = ("command", "script")
@@ -22,9 +23,19 @@ SELECT w.id FROM opsc_standing_switch w
 JOIN opsc_execution e ON e.id = %(execution)s AND (w.tenant_id IS NULL OR w.tenant_id = e.tenant_id)
 WHERE e.finished_at IS NULL AND (w.mode <> 'no_new_runs' OR NOT """
     + lifecycle.BEGUN
-    + ") AND "
+    + ") AND ("
     + lifecycle.REACHED
+    + " OR "
+    + lifecycle.PROBE_REACHED
+    + ")"
 )
+
+_ON_CONNECTOR: LiteralString = """
+SELECT id FROM opsc_standing_switch
+WHERE connector = %(connector)s AND mode = ANY(%(modes)s) AND (tenant_id IS NULL OR tenant_id = %(tenant)s)
+  AND (environment = '' OR environment = %(environment)s)
+ORDER BY id LIMIT 1
+"""
 
 
 def visible(user: Any) -> QuerySet[Switch]:
@@ -46,6 +57,24 @@ def holding(execution: Execution) -> list[Switch]:
     """The standing switches that hold back what the execution still has to do, oldest first."""
     found = [row["id"] for row in fetch(_HOLDING, {"execution": execution.pk})]
     return list(Switch.objects.filter(pk__in=found).select_related("tenant").order_by("pk"))
+
+
+def why_off(step: ClaimedStep, kind: str, *modes: SwitchMode) -> str:
+    """Who switched off the connector by which a probe or clean-up of this kind would reach the step's target, and why.
+
+    Empty when nobody did, in one of these modes and by naming the connector.
+    """
+    asked = {
+        "connector": step.connection if kind in _RUNS_COMMANDS else kind,
+        "modes": list(modes),
+        "tenant": step.tenant_id,
+        "environment": step.asset_environment or step.environment,
+    }
+    row = fetch_one(_ON_CONNECTOR, asked)
+    if row is None:
+        return ""
+    switch = Switch.objects.select_related("tenant").get(pk=row["id"])
+    return f"switched off ({switch.scope}) by {switch.told_by}: {switch.reason}"
 
 
 def objection(frozen: FrozenPlan, tenant: Tenant) -> SwitchedOff | None:

@@ -7,7 +7,7 @@ from executions.lifecycle.confirmed import confirm_stop, end_review
 from executions.lifecycle.effects import BEGIN_EFFECT, EFFECT_IS_OURS, ends_effect
 from executions.lifecycle.errors import LifecycleError, StaleTransition
 from executions.lifecycle.finish import Finished, finish
-from executions.lifecycle.held import BEGUN, HELD, REACHED
+from executions.lifecycle.held import BEGUN, HELD, PROBE_REACHED, REACHED
 from executions.lifecycle.moves import LOCK, By, move, record
 from executions.lifecycle.put_back import (
     Attempt,
@@ -33,6 +33,7 @@ __all__ = [
     "EFFECT_IS_OURS",
     "HELD",
     "LOCK",
+    "PROBE_REACHED",
     "REACHED",
     "Attempt",
     "By",

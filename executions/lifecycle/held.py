@@ -22,7 +22,9 @@ _SWITCHED_OFF: LiteralString = (
       AND (w.tenant_id IS NULL OR w.tenant_id = r.tenant_id)
       AND (w.environment = '' OR w.environment = coalesce(there.environment, e.environment))
       AND (w.connector = '' OR w.connector = CASE WHEN switched.kind IN ('command', 'script') THEN there.connection
-                                                  ELSE switched.kind END)))
+                                                  ELSE switched.kind END
+           OR (r.verify_first AND w.connector = CASE WHEN switched.spec->'verify'->>'kind' IN ('command', 'script')
+                                                     THEN there.connection ELSE switched.spec->'verify'->>'kind' END))))
 """
 )
 
@@ -34,6 +36,16 @@ EXISTS (
       AND (w.environment = '' OR w.environment = coalesce(a.environment, e.environment))
       AND (w.connector = '' OR w.connector = CASE WHEN s.kind IN ('command', 'script') THEN a.connection
                                                   ELSE s.kind END))
+"""
+
+# The same of a switch `w` that names a connector: whether it reaches a probe that is to be asked first.
+PROBE_REACHED: LiteralString = """
+EXISTS (
+    SELECT FROM opsc_step_run x JOIN opsc_step s ON s.id = x.step_id LEFT JOIN opsc_asset a ON a.id = x.asset_id
+    WHERE x.execution_id = e.id AND x.finished_at IS NULL AND x.verify_first
+      AND (w.environment = '' OR w.environment = coalesce(a.environment, e.environment))
+      AND w.connector = CASE WHEN s.spec->'verify'->>'kind' IN ('command', 'script') THEN a.connection
+                             ELSE s.spec->'verify'->>'kind' END)
 """
 
 # Of an execution `e`: it would be one run too many at work.
