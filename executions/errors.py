@@ -26,14 +26,15 @@ class Refused(Exception):
 class NotAllowed(Refused):
     """The person may not do this. A retry makes no sense before somebody grants it.
 
-    refused: what is to be written down about it; None when that is done.
+    refused: what is to be written down about it; None when that is done. asked: the same, kept for who wants to
+    know why.
     """
 
     code = "not_allowed"
 
     def __init__(self, message: str, *, hint: str = "", refused: Refusal | None = None) -> None:
         super().__init__(message, hint=hint)
-        self.refused = refused
+        self.refused = self.asked = refused
 
 
 class SignInAgain(NotAllowed):

@@ -9,7 +9,11 @@ from django.db.models.functions import Now
 from safety import rbac
 from safety.choices import Permission
 from safety.models import Membership, Tenant, TenantRole
-from safety.models.role import spoken
+from safety.models.role import PERMISSIONS, spoken
+
+# Every question there is, by its short name: as people type it and as addresses carry it.
+QUESTIONS: dict[str, str] = {name.rpartition(".")[2]: name for name, _ in PERMISSIONS}
+_WORDS = dict(PERMISSIONS)
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,34 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Explained:
-    """The answer at one pair of environment and action class (empty: any), and what led to it."""
+    """The answer at one pair of environment and action class (empty: any), and what led to it.
 
+    as_superuser: the answer is yes whatever the memberships say.
+    """
+
+    person: User
+    tenant: Tenant
+    question: str
     environment: str
     action_class: str
     answer: rbac.Answer
     verdicts: tuple[Verdict, ...]
+    as_superuser: bool
+
+    @property
+    def sentence(self) -> str:
+        """The answer in words."""
+        steps = f"{self.action_class} steps" if self.action_class else ""
+        where = ", ".join(filter(None, (self.tenant.name, self.environment, steps)))
+        asked = f"{_WORDS[self.question]} ({where})"
+        if self.answer.allowed:
+            return f"{self.person.username} may {asked}{', as a superuser' if self.as_superuser else ''}."
+        return f"{self.person.username} may not {asked}: {self.answer.reason}."
 
 
-def may_ask(asker: User, person: User, tenant: Tenant) -> bool:
-    """Whether this person may hear about the other's rights in the tenant: their own, or as the permission says."""
-    return asker.pk == person.pk or asker.has_perm(Permission.EXPLAIN, tenant)
+def may_ask_about_others(asker: User, tenant: Tenant) -> bool:
+    """Whether this person may hear about the rights of others in the tenant; everybody may about their own."""
+    return asker.has_perm(Permission.EXPLAIN, tenant)
 
 
 def explain(
@@ -42,15 +63,22 @@ def explain(
     memberships = person.memberships.filter(tenant=tenant).order_by("pk")
     over = set(memberships.filter(ends_at__lte=Now()).values_list("pk", flat=True))
     held = dict(TenantRole.objects.values_list("name", "permissions"))
+    passes = person.is_superuser and person.is_active and not question.startswith(rbac.RUN)
     return tuple(
         Explained(
+            person,
+            tenant,
+            question,
             want.environment,
             want.action_class,
-            rbac.look(rbac.Question(tenant_id=tenant.pk, actor_id=person.pk, wants=(want,))),
+            rbac.Answer(allowed=True, reason="")
+            if passes
+            else rbac.look(rbac.Question(tenant_id=tenant.pk, actor_id=person.pk, wants=(want,))),
             tuple(
                 Verdict(one, _objection(one, want, held.get(one.role, ()), one.pk in over))
                 for one in memberships
             ),
+            passes,
         )
         for want in _wants(question, touches)
     )

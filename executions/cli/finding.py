@@ -27,12 +27,13 @@ def find_execution(text: str, user: User) -> Execution:
     Raises BadInput: too short, no id, or ambiguous. NotFound: none.
     """
     visible = Execution.objects.visible_to(user).select_related("tenant", "requested_by")
-    return _find(visible, text, "execution")
+    return find_by_prefix(visible, text, "execution")
 
 
 def find_step_run(text: str, user: User) -> StepRun:
     """The step run whose id starts like this. Raises like `find_execution`."""
-    return _find(StepRun.objects.visible_to(user).select_related("execution", "step"), text, "step run")
+    rows = StepRun.objects.visible_to(user).select_related("execution", "step")
+    return find_by_prefix(rows, text, "step run")
 
 
 def find_tenant(slug: str, user: User) -> Tenant:
@@ -46,7 +47,8 @@ def find_tenant(slug: str, user: User) -> Tenant:
     return found
 
 
-def _find(rows: "QuerySet[Row]", text: str, what: str) -> Row:
+def find_by_prefix(rows: "QuerySet[Row]", text: str, what: str) -> Row:
+    """The one among these rows whose id starts like this. Raises BadInput, NotFound."""
     digits = text.strip().lower().replace("-", "")
     if not _PREFIX.fullmatch(digits) or len(digits) < SHORTEST:
         raise BadInput(f"{text[:60]!r} is no id ({what}): give at least {SHORTEST} of its first characters.")

@@ -34,6 +34,11 @@ def acting_tenant(slug: str | None, user: User) -> Tenant:
     mine = Tenant.objects.filter(
         pk__in=Membership.objects.standing().filter(user=user).values("tenant_id")
     ).order_by("slug")
+    return only_tenant(mine, slug, user)
+
+
+def only_tenant(mine: QuerySet[Tenant], slug: str | None, user: User) -> Tenant:
+    """The tenant of that slug among these, else the only one there is. Raises BadInput."""
     if slug:
         found = mine.filter(slug=slug).first()
         if found is None:

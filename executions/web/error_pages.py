@@ -1,7 +1,11 @@
 """The pages for requests that cannot be answered: they say what happened and what to do."""
 
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+
+from executions.errors import NotAllowed
+from executions.web import why
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -10,8 +14,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403: the person's role does not allow it."""
-    return render(request, "403.html", {"reason": _said(exception)}, status=403)
+    """403: the person's role does not allow it. Where a right was asked for, with a link to why it was refused."""
+    refused = exception.__cause__.asked if isinstance(exception.__cause__, NotAllowed) else None
+    asked = why.address_after(refused, request.user) if refused and isinstance(request.user, User) else ""
+    return render(request, "403.html", {"reason": _said(exception), "why": asked}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

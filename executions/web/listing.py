@@ -110,12 +110,12 @@ def _of_tenant(
 
 def _matches(text: str) -> Q:
     wanted = Q(name__icontains=text) | Q(requested_by__username__iexact=text)
-    low, high = _id_range(text)
+    low, high = id_range(text)
     return wanted | Q(pk__gte=low, pk__lte=high) if low and high else wanted
 
 
-def _id_range(text: str) -> tuple[UUID | None, UUID | None]:
-    """The ids that begin with the text, when it can begin one."""
+def id_range(text: str) -> tuple[UUID | None, UUID | None]:
+    """The first and last id that begin with the text, when it can begin one."""
     digits = text.replace("-", "").lower()
     if not 4 <= len(digits) <= 32 or set(digits) - set("0123456789abcdef"):
         return None, None

@@ -17,6 +17,7 @@ from executions.web import (
     output,
     rollouts,
     switches,
+    why,
 )
 
 app_name = "executions"
@@ -52,4 +53,5 @@ urlpatterns = [
     path("switches/turn/", switches.turn, name="turn_switch"),
     path("switches/<int:switch_id>/lift/", switches.lift, name="lift_switch"),
     path("dead-letters/", dead_letters.dead_letters, name="dead_letters"),
+    path("why/", why.why, name="why"),
 ]

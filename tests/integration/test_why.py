@@ -29,7 +29,7 @@ def test_it_names_each_membership_and_which_one_allows(world: World, ada: User) 
     asked = ("why", "olga", "run:deploy", "--as", "ada")
     yes = manage(*asked, "--environment", "dev")
     assert yes.code == 0
-    assert "olga, run:deploy for Acme in dev for deploy steps: allowed" in yes.out
+    assert "olga may have deploy steps run (Acme, dev, deploy steps)." in yes.out
     assert "olga is operator in Acme, only dev: yes" in yes.out
     assert "olga is viewer in Acme: no, the role viewer does not allow it" in yes.out
     assert "olga is tenant admin in Acme: no, it ended on " in yes.out
@@ -85,4 +85,51 @@ def test_a_question_that_nobody_is_asked_lists_those_there_are(world: World) -> 
 def test_a_deactivated_account_is_told_as_such(world: World, ada: User) -> None:
     User.objects.filter(pk=world.olga.pk).update(is_active=False)
     answer = manage("why", "olga", "run:read", "--as", "ada")
-    assert (answer.code, "not allowed: the account is deactivated" in answer.out) == (1, True)
+    assert (answer.code, ": the account is deactivated." in answer.out) == (1, True)
+
+
+def test_a_superuser_without_membership_asks_about_everybody_and_hears_what_being_one_gives(
+    world: World,
+) -> None:
+    User.objects.create_superuser("root")
+    run = factories.an_execution(world.olga, environment="prod", touches=["prod:deploy"])
+    assert manage("why", "olga", "run:deploy", "--tenant", "acme", "--as", "root").code == 0
+    assert manage("why", "tom", "run:deploy", "--execution", run.pk, "--as", "root").code == 1
+    own = manage("why", "root", "cancel_execution", "--execution", run.pk, "--as", "root")
+    assert (own.code, "may cancel runs (Acme, prod, deploy steps), as a superuser." in own.out) == (0, True)
+    runs = manage("why", "root", "run:deploy", "--execution", run.pk, "--as", "root")
+    assert (runs.code, "no membership in this tenant" in runs.out) == (1, True)
+    several = manage("why", "olga", "run:deploy", "--as", "root")
+    assert (several.code, "Give --tenant, one of: acme, other." in several.err) == (2, True)
+
+
+def test_it_says_who_could_change_it_but_not_the_person_asked_about(world: World) -> None:
+    factories.a_person("ann", Role.TENANT_ADMIN, tenant=world.acme)
+    asked = ("why", "ann", "release_lease", "--as", "ann")
+    Membership.objects.filter(user__username="ann").update(environments=["dev"])
+    told = manage(*asked, "--environment", "prod")
+    assert (told.code, "Acme has no other tenant admin" in told.out) == (1, True)
+    factories.a_person("ben", Role.TENANT_ADMIN, tenant=world.acme)
+    told = manage(*asked, "--environment", "prod", "--json")
+    assert told.json["advice"] == [
+        "A membership that reaches this far, with one of these roles, allows it: tenant admin.",
+        "Tenant admins of Acme give memberships: ben.",
+    ]
+    assert manage(*asked, "--environment", "dev", "--json").json["advice"] == []
+
+
+def test_whoever_is_no_longer_a_member_hears_why_but_no_names(world: World) -> None:
+    factories.a_person("ben", Role.TENANT_ADMIN, tenant=world.acme)
+    Membership.objects.filter(user=world.olga).update(ends_at=timezone.now() - timedelta(days=1))
+    told = manage("why", "olga", "view_execution", "--as", "olga")
+    assert (told.code, "the membership has ended" in told.out) == (1, True)
+    assert "Tenant admins give memberships." in told.out
+    assert "ben" not in told.out
+
+
+def test_nobody_approves_their_own_run_whatever_their_role_holds(world: World) -> None:
+    ann = factories.a_person("ann", Role.TENANT_ADMIN, tenant=world.acme)
+    run = factories.an_execution(ann, approval_level=2)
+    told = manage("why", "ann", "approve_execution", "--execution", run.pk, "--as", "ann")
+    assert (told.code, "ann asked for this run, and somebody else has to" in told.out) == (1, True)
+    assert manage("why", "tom", "approve_execution", "--execution", run.pk, "--as", "ann").code == 0

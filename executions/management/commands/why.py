@@ -5,25 +5,23 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import CommandParser
 
+from executions import asking
 from executions.cli.command import OpsCommand
 from executions.cli.failing import BadInput
-from executions.cli.finding import find_execution
-from executions.cli.people import acting_tenant, acting_user
+from executions.cli.finding import find_by_prefix
+from executions.cli.people import acting_user, only_tenant
 from executions.cli.plain import one_line
-from executions.errors import NotFound
-from safety import rbac
+from executions.models import Execution
 from safety.choices import ActionClass, Environment
-from safety.explaining import Explained, explain, may_ask
+from safety.explaining import QUESTIONS, Explained
 from safety.models import Tenant
-from safety.models.role import PERMISSIONS
 
-QUESTIONS = {name.rpartition(".")[2]: name for name, _ in PERMISSIONS}
 NO = 1
 SHOWN = 200  # characters of what somebody typed or named
 
 
 class Command(OpsCommand):
-    """Shows the answer, each membership that was looked at, and which one allows or why it does not."""
+    """Shows the answer, each membership that was looked at and what it says, and what would help."""
 
     help = (
         "Say why a person can or can't do something in a tenant: the answer, and what each membership says."
@@ -53,50 +51,40 @@ class Command(OpsCommand):
                 f"Nobody is asked {one_line(options['question'], SHOWN)!r}.",
                 hint=f"One of {', '.join(QUESTIONS)}.",
             )
-        tenant, touches = self._about(options, asker, question)
-        person = User.objects.filter(username=options["person"]).first()
-        if person is None or not person.memberships.filter(tenant=tenant).exists():
-            raise NotFound(
-                f"Nobody called {one_line(options['person'], SHOWN)!r} is or was a member of {tenant}."
-            )
-        if not may_ask(asker, person, tenant):
-            raise BadInput(
-                "You may ask about yourself only.", hint="Auditors and tenant admins may ask about others."
-            )
-        explained = explain(person, tenant, question, touches)
-        allowed = all(one.answer.allowed for one in explained)
+        execution = _execution(options, asker)
+        tenant = execution.tenant if execution else _tenant(options["tenant"], asker)
+        person = asking.find_person(asker, one_line(options["person"], SHOWN), tenant)
+        pair = (options["environment"], options["action_class"])
+        reply = asking.reply(asker, person, tenant, question, pair=pair, execution=execution)
         if self.wants_json:
-            found = [_as_data(one) for one in explained]
+            found = [_as_data(one) for one in reply.explained]
             said = {"person": person.username, "tenant": tenant.slug, "question": question}
-            self.print_json(said | {"allowed": allowed, "answers": found})
+            more = {"besides": reply.besides, "advice": list(reply.advice)}
+            self.print_json(said | {"allowed": reply.allowed, "answers": found} | more)
         else:
-            for one in explained:
-                self._say(person, tenant, question, one)
-        return 0 if allowed else NO
+            self._say(reply)
+        return 0 if reply.allowed else NO
 
-    def _about(
-        self, options: dict[str, Any], asker: User, question: str
-    ) -> tuple[Tenant, tuple[tuple[str, str], ...]]:
-        if options["execution"]:
-            if options["tenant"] or options["environment"] or options["action_class"]:
-                raise BadInput("--execution says where and what already.", hint="Leave the others out.")
-            execution = find_execution(options["execution"], asker)
-            pairs = rbac.touched_by(execution)
-            if question.startswith(rbac.RUN):
-                pairs = tuple(pair for pair in pairs if question == f"{rbac.RUN}{pair[1]}")
-            if not pairs:
-                raise BadInput(f"That execution has no {question.removeprefix(rbac.RUN)} step.")
-            return execution.tenant, pairs
-        return acting_tenant(options["tenant"], asker), ((options["environment"], options["action_class"]),)
+    def _say(self, reply: asking.Reply) -> None:
+        for one in reply.explained:
+            self.stdout.write(one_line(one.sentence, SHOWN * 2))
+            for verdict in one.verdicts:
+                told = f"no, {verdict.objection}" if verdict.objection else "yes"
+                self.stdout.write(f"  {one_line(str(verdict.membership), SHOWN)}: {told}")
+        for sentence in filter(None, (reply.besides, *reply.advice)):
+            self.stdout.write(sentence)
 
-    def _say(self, person: User, tenant: Tenant, question: str, one: Explained) -> None:
-        where = f" in {one.environment}" if one.environment else ""
-        what = f" for {one.action_class} steps" if one.action_class else ""
-        answer = "allowed" if one.answer.allowed else f"not allowed: {one.answer.reason}"
-        self.stdout.write(f"{person.username}, {question} for {tenant}{where}{what}: {answer}")
-        for verdict in one.verdicts:
-            told = f"no, {verdict.objection}" if verdict.objection else "yes"
-            self.stdout.write(f"  {one_line(str(verdict.membership), SHOWN)}: {told}")
+
+def _execution(options: dict[str, Any], asker: User) -> Execution | None:
+    if not options["execution"]:
+        return None
+    if options["tenant"] or options["environment"] or options["action_class"]:
+        raise BadInput("--execution says where and what already.", hint="Leave the others out.")
+    return find_by_prefix(asking.executions_to_ask_about(asker), options["execution"], "execution")
+
+
+def _tenant(slug: str | None, asker: User) -> Tenant:
+    return only_tenant(asking.tenants_to_ask_about(asker), slug, asker)
 
 
 def _as_data(one: Explained) -> dict[str, Any]:
@@ -104,6 +92,7 @@ def _as_data(one: Explained) -> dict[str, Any]:
         "environment": one.environment,
         "action_class": one.action_class,
         "allowed": one.answer.allowed,
+        "as_superuser": one.as_superuser,
         "reason": one.answer.reason,
         "memberships": [
             {"role": each.membership.role, "allows": not each.objection, "reason": each.objection}
