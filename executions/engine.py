@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from executions import dispatch, lifecycle, performing, standing
+from executions import dispatch, lifecycle, performing, probing, standing
 from executions.gates import StepApproval, StepEffects, StepWishes
 from executions.holdings import HOLDINGS
 from executions.lifecycle import ClaimedStep, Ready
@@ -222,7 +222,7 @@ def _hand_over(step: ClaimedStep, outcome: Outcome, worker: str) -> list[Ready]:
     if outcome.category == NOT_REACHED:
         lifecycle.hand_over(step, outcome, worker=worker, resume=step.resume, delay_s=TRY_AGAIN_S)
         return []
-    if outcome.category == performing.PROBE_HELD:
+    if outcome.category == probing.HELD:
         lifecycle.hand_over(step, outcome, worker=worker, resume=True, verify_first=True)
         return []
     lifecycle.hand_over(step, outcome, worker=worker, resume=outcome.category == DETACHED)

@@ -8,16 +8,17 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
-from executions import dispatch, lifecycle
+from executions import dispatch, letting_in, lifecycle
 from executions.holdings import HOLDINGS
 from executions.inventory import frozen_for
 from executions.lifecycle import ClaimedStep
 from executions.plans import PlanInvalid, parse_plan
 from executions.plans.approved import gate_hash, narrowed_hash
+from executions.plans.risk import STEP_BY_STEP
 from safety import leases
 from safety.cancellation import CancelToken, Wish
 from safety.context import AssetTaken, LeaseLost
-from safety.sql import fetch, fetch_one
+from safety.sql import Row, fetch, fetch_one
 
 logger = logging.getLogger(__name__)
 
@@ -171,18 +172,40 @@ class StepApproval:
             return "fewer people than it needs approved it"
         if row["plan_now"] != row["plan_hash"]:
             return "the stored plan was changed after it was frozen"
-        if row["gated"] and row["gate"] != "approved":
-            return "this step was not approved by itself"
-        if row["gated"] and row["let_in_by_requester"]:
-            return "this step was let in by who asked for the run"
-        if row["gated"] and row["gate_hash"] != gate_hash(row["approval_hash"], step.key, row["spec"]):
-            return "the approval of this step is for something else than what would run"
+        gate = _gate_objection(step, row) if row["gated"] else ""
+        if gate:
+            return gate
         if step.targets_checked:
             return ""
         changed = _changed_since(step.execution_id, row["approval_hash"])
         if not changed:
             fetch(_CHECKED, {"execution": step.execution_id})
         return changed
+
+    def withdrawn(self) -> str:
+        """Why the step, which was let in, has to be let in again before it begins; empty where it has not."""
+        return letting_in.withdrawn(self._step.step_id) if self._is_gated else ""
+
+    def begins(self) -> bool:
+        """The step is about to begin: whether its letting in still counts. From then on it does, on every target."""
+        return not self._is_gated or letting_in.use(self._step.step_id)
+
+    @property
+    def _is_gated(self) -> bool:
+        return self._step.approval_level == STEP_BY_STEP and self._step.gated
+
+
+def _gate_objection(step: ClaimedStep, row: Row) -> str:
+    """What is wrong with the letting in of a gated step; one that was taken back by now is only waited for."""
+    if row["gate"] == "requested" and step.approval_level == STEP_BY_STEP:
+        return ""
+    if row["gate"] != "approved":
+        return "this step was not approved by itself"
+    if row["let_in_by_requester"]:
+        return "this step was let in by who asked for the run"
+    if row["gate_hash"] != gate_hash(row["approval_hash"], step.key, row["spec"]):
+        return "the approval of this step is for something else than what would run"
+    return ""
 
 
 def _changed_since(execution_id: UUID, approved_hash: str) -> str:

@@ -3,12 +3,11 @@
 import logging
 from dataclasses import replace
 from typing import Any
-from uuid import uuid5
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from executions import cleaning, shadowing, switches
+from executions import cleaning, probing, shadowing
 from executions.connectors.base import ConnectorError, Ended, NotStarted, OutcomeUnknown, Result, Target, Work
 from executions.connectors.registry import connector_for
 from executions.expectations import unmet
@@ -20,13 +19,8 @@ from safety.cancellation import CancelReason, CancelToken
 from safety.choices import Effect
 from safety.context import LeaseLost, Outcome, OutcomeStatus, StepContext
 from safety.middleware.cancellation import never_began
-from safety.models import SwitchMode
 
 logger = logging.getLogger(__name__)
-
-PROBE_HELD = "probe_held"  # the effect began, and whether it happened may not be asked now
-NOT_APPLIED = "the probe says that it did not take effect"
-PROBE_STOPPED = "the probe was stopped before it could tell, so the outcome is as unknown as before"
 
 
 def perform(context: StepContext, step: ClaimedStep) -> Outcome:
@@ -42,17 +36,19 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
     if not step.asset_is_active:
         gone = f"{step.asset_name} is not active any more"
         return Outcome(status=OutcomeStatus.FAILED, category="asset", detail=gone)
+    if not step.resume and not context.approval.begins():
+        return Outcome(status=OutcomeStatus.HANDED_OVER, category="gate", detail="it has to be let in again")
     if step.waited:
         work_goes_on(step.execution_id)
     if step.shadow:
         return shadowing.instead(step, context.worker)
     sink = OutputStore(step, context.masker)
     if step.verify_first:
-        answer = _probe(context, step)
+        answer = probing.ask(context, step, _work(step, context))
         if answer is not None:
             return answer
         if step.resume:  # its attempt was made; only the question was left
-            return _not_applied(context)
+            return probing.not_applied(context)
         context.reached = True  # by the probe, which found it not applied: what follows is a first try
     try:
         if step.resume and step.connection == "local" and not is_of_this_machine(step.begun_by):
@@ -71,11 +67,6 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
         return _unknown(context, step, error.category, str(error), sink)
     sink.close()
     return _judge(context, step, result, sink)
-
-
-def _not_applied(context: StepContext) -> Outcome:
-    context.reached = True
-    return Outcome(status=OutcomeStatus.FAILED, category="probe", detail=NOT_APPLIED, retryable=True)
 
 
 def _not_started(error: NotStarted) -> Outcome:
@@ -213,83 +204,14 @@ def _unknown(
             status=OutcomeStatus.FAILED, category=category, detail=detail, summary=summary, retryable=True
         )
     if step.effect == Effect.CHECKABLE and not context.cancel.is_cancelled:
-        return _probe(context, step) or Outcome(
+        return probing.ask(context, step, _work(step, context)) or Outcome(
             status=OutcomeStatus.FAILED,
             category=category,
-            detail=f"{detail}; {NOT_APPLIED}",
+            detail=f"{detail}; {probing.NOT_APPLIED}",
             summary=summary,
             retryable=True,
         )
     return Outcome(status=OutcomeStatus.INTERRUPTED, category=category, detail=detail, summary=summary)
-
-
-def _probe(context: StepContext, step: ClaimedStep) -> Outcome | None:
-    """Ask the step's read-only probe whether the effect happened.
-
-    Returns: succeeded when it did, interrupted when the probe cannot tell, handed over while its connector is switched
-    off, None when it did not.
-    """
-    probe = step.spec["verify"]
-    off = switches.why_off(step, probe["kind"], SwitchMode.HOLD, SwitchMode.STOP)
-    if off:
-        return _held(context, step, off)
-    work = replace(
-        _work(step, context),
-        step_run_id=uuid5(step.step_run_id, f"verify-{step.token}"),
-        kind=probe["kind"],
-        arguments=(context.resolved_arguments or {})["verify"]["with"],
-        resume=False,
-    )
-    sink, connector = _ProbeSink(), connector_for(probe["kind"], step.connection or "")
-    try:
-        result = connector.run(work, sink)
-    except (NotStarted, OutcomeUnknown) as error:
-        detail = f"the probe could not tell: {error}"
-        return Outcome(status=OutcomeStatus.INTERRUPTED, category="probe", detail=detail)
-    if result.ended is not Ended.FINISHED:
-        detail = "; ".join(word for word in (context.cancel.detail, PROBE_STOPPED) if word)
-        return Outcome(status=OutcomeStatus.INTERRUPTED, category="probe", detail=detail)
-    connector.forget(work)  # what it printed lies on the target unmasked
-    if unmet(probe.get("expect", {}), result, sink.text()) is None:
-        return Outcome(
-            status=OutcomeStatus.SUCCEEDED, category="verified", detail="the probe found it applied"
-        )
-    return None
-
-
-def _held(context: StepContext, step: ClaimedStep, off: str) -> Outcome:
-    """The question waits for the end of the switch, unless somebody wants the end of the run before."""
-    if context.cancel.is_cancelled:
-        words = [context.cancel.detail, f"the probe was not asked: {off}"]
-        detail = "; ".join(word for word in words if word)
-        return Outcome(status=OutcomeStatus.INTERRUPTED, category="probe", detail=detail)
-    began = step.resume or context.reached
-    return Outcome(
-        status=OutcomeStatus.HANDED_OVER,
-        category=PROBE_HELD if began else "",
-        detail=f"the probe waits: {off}",
-    )
-
-
-class _ProbeSink:
-    """Keeps the first 64 KiB that a probe says; nothing of it is stored."""
-
-    LIMIT = 64 * 1024
-
-    def __init__(self) -> None:
-        self._kept = bytearray()
-        self._read = {"stdout": 0, "stderr": 0}
-
-    def write(self, stream: str, data: bytes) -> None:
-        self._read[stream] += len(data)
-        if stream == "stdout":
-            self._kept += data[: self.LIMIT - len(self._kept)]
-
-    def offset(self, stream: str) -> int:
-        return self._read[stream]
-
-    def text(self) -> str:
-        return self._kept.decode("utf-8", "replace")
 
 
 def forget(step: ClaimedStep) -> None:

@@ -56,9 +56,11 @@ SELECT s.id, s.key, s.spec, g.status FROM opsc_step s LEFT JOIN opsc_step_gate g
 WHERE s.execution_id = %(execution)s AND s.key = %(key)s AND s.gated
 """
 
-# Decided by the database's clock, in the one statement that also says who came first.
+# Decided by the database's clock, in the one statement that also says who came first. What is let in counts as long as
+# there was time to decide.
 _DECIDE: LiteralString = """
 UPDATE opsc_step_gate SET status = %(to)s, decided_by_id = %(user)s, decided_at = statement_timestamp(),
+       expires_at = statement_timestamp() + (expires_at - requested_at), used_at = NULL,
        comment = left(%(comment)s, 1000), signed_in_with = left(%(with)s, 80),
        signed_in_at = to_timestamp(%(at)s::float8), address = %(address)s::inet, gate_hash = %(hash)s
 WHERE step_id = %(step)s AND status = 'requested' AND expires_at > statement_timestamp() RETURNING id

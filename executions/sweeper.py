@@ -7,7 +7,7 @@ from typing import LiteralString
 from django.conf import settings
 from django.db import DatabaseError, transaction
 
-from executions import approvals, control, dispatch, lifecycle, reservations, stepwise, switching
+from executions import approvals, control, dispatch, letting_in, lifecycle, reservations, stepwise, switching
 from executions.audit import heads, sealing
 from executions.errors import Refused
 from executions.lifecycle import LifecycleError, Ready
@@ -125,7 +125,7 @@ def _sweep() -> dict[str, int]:
         "taken_over": lambda: _woken(reap()),
         "approvals_expired": lambda: approvals.expire_due() + stepwise.expire_due(),
         "approvals_reminded": remind_due,
-        "steps_asked_for": stepwise.ask_due,
+        "steps_asked_for": lambda: letting_in.reopen_due() + stepwise.ask_due(),
         "switches_ended": switching.end_due,
         "switched_off": switching.stop_running,
         "clocks_turned": lifecycle.turn_clocks,

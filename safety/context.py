@@ -117,6 +117,12 @@ class ApprovalGate(Protocol):
     def objection(self) -> str:
         """Why the step may not run, as a sentence; empty when it is approved or needs no approval."""
 
+    def withdrawn(self) -> str:
+        """Why it has to be let in again before it begins; empty where it has not, or needs nobody."""
+
+    def begins(self) -> bool:
+        """Whether it may begin at this moment; what was let in counts as used from then on."""
+
 
 class LeaseLost(Exception):
     """The lease on this step run is gone; another worker may hold it. Nothing was written."""

@@ -18,6 +18,7 @@ class StepGateAdmin(HistoryAdmin):
         "expires_at",
         "decided_by",
         "decided_at",
+        "used_at",
     )
     list_filter = (TenantFilter, "status")
     list_select_related = ("step", "decided_by")

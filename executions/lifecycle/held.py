@@ -60,11 +60,12 @@ ONE_TOO_MANY: LiteralString = (
     + "))"
 )
 
-# Of a step run `r` and its execution `e`: nobody has allowed its step yet.
+# Of a step run `r` and its execution `e`: nobody has allowed its step yet, or it did not begin in time.
 NOT_LET_IN: LiteralString = """
 (e.approval_level = 3 AND EXISTS (
     SELECT FROM opsc_step g WHERE g.id = r.step_id AND g.gated AND NOT EXISTS (
-        SELECT FROM opsc_step_gate o WHERE o.step_id = g.id AND o.status = 'approved')))
+        SELECT FROM opsc_step_gate o WHERE o.step_id = g.id AND o.status = 'approved'
+          AND (o.used_at IS NOT NULL OR o.expires_at > statement_timestamp()))))
 """
 
 HELD: LiteralString = "(" + NOT_LET_IN + " OR " + _SWITCHED_OFF + " OR " + ONE_TOO_MANY + ")"

@@ -12,7 +12,10 @@ from safety.models import Tenant
 
 
 class StepGate(models.Model):
-    """Asked for when the first step run of a gated step could begin; none of them begins before it is approved."""
+    """Asked for when the first step run of a gated step could begin; none of them begins before it is approved.
+
+    `expires_at`: until when it may be decided; once approved, until when the step has to begin. `used_at`: when it did.
+    """
 
     class Status(models.TextChoices):
         """Where it stands."""
@@ -33,11 +36,13 @@ class StepGate(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
     )
     decided_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
     comment = models.CharField(max_length=1000, blank=True, db_default="")
     signed_in_with = models.CharField(max_length=80, blank=True, db_default="")
     signed_in_at = models.DateTimeField(null=True)
     address = models.GenericIPAddressField(null=True)
 
+    late = False  # whether its time is over, for whoever asks the database
     wanted_hash = ""  # what the hash has to be, for whoever shows it
 
     objects = TenantRecordQuerySet.as_manager()
@@ -52,6 +57,9 @@ class StepGate(models.Model):
         ]
         indexes = [
             models.Index(fields=["expires_at"], condition=Q(status="requested"), name="gate_open"),
+            models.Index(
+                fields=["execution"], condition=Q(status="approved", used_at__isnull=True), name="gate_unused"
+            ),
         ]
 
     def __str__(self) -> str:
