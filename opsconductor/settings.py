@@ -185,6 +185,7 @@ LOGGING = {
 
 # What operators may tune; seconds unless the name says otherwise.
 OPSC = {
+    "PASSWORDS": env.reader.bool("OPSC_PASSWORDS", default=True),
     "LOGIN_TRIES": int(env.number("OPSC_LOGIN_TRIES", 5, low=1, high=1000)),
     "LOGIN_ACCOUNT_TRIES": int(env.number("OPSC_LOGIN_ACCOUNT_TRIES", 20, low=1, high=100000)),
     "LOGIN_ADDRESS_TRIES": int(env.number("OPSC_LOGIN_ADDRESS_TRIES", 50, low=1, high=100000)),

@@ -4,6 +4,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -46,6 +47,7 @@ def account(request: HttpRequest) -> HttpResponse:
             "records": records[:RECORDS_SHOWN],
             "second_factor": SecondFactor.objects.filter(user=user).first(),
             "recovery_codes": RecoveryCode.objects.filter(user=user).count(),
+            "has_passwords": door.passwords_are_on(),
         },
     )
 
@@ -54,7 +56,13 @@ def account(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def password(request: HttpRequest) -> HttpResponse:
-    """A new password; it ends the other sessions."""
+    """A new password; it ends the other sessions.
+
+    Raises:
+      PermissionDenied: Passwords are turned off.
+    """
+    if not door.passwords_are_on():
+        raise PermissionDenied(door.PASSWORDS_OFF)
     user = person(request)
     form = OwnPasswordForm(user, request.POST or None)
     form.request = request

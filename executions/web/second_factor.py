@@ -43,22 +43,19 @@ def again(request: HttpRequest) -> HttpResponse:
     """The password once more, then the code where there is one, then back to the page."""
     user = person(request)
     to = own_address(request, request.POST.get("next") or request.GET.get("next", ""))
+    context: dict[str, Any] = {
+        "next": to,
+        "has_provider": provider.is_configured(),
+        "has_passwords": door.passwords_are_on(),
+    }
     if request.method != "POST":
-        return render(
-            request, "registration/again.html", {"next": to, "has_provider": provider.is_configured()}
-        )
+        return render(request, "registration/again.html", context)
     answer = door.by_password(request, user.get_username(), request.POST.get("password", ""))
     if answer.user == user:
         return go_on(request, user, door.PASSWORD, to)
-    context = {
-        "next": to,
-        "is_wrong": True,
-        "lock": answer.lock,
-        "has_provider": provider.is_configured(),
-    }
-    return render(
-        request, "registration/again.html", context, status=TOO_MANY_REQUESTS if answer.lock else 200
-    )
+    status = TOO_MANY_REQUESTS if answer.lock else 200
+    context |= {"is_wrong": True, "lock": answer.lock}
+    return render(request, "registration/again.html", context, status=status)
 
 
 @is_open

@@ -20,6 +20,8 @@ from executions.web.second_step import TOO_MANY_REQUESTS, go_on
 from safety.signin import door, provider, sessions
 from safety.signin.throttle import Lock
 
+FORBIDDEN = 403
+
 
 class SignInForm(AuthenticationForm):
     """Name and password, which only the door compares."""
@@ -44,8 +46,18 @@ class _ByPassword(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
-            has_provider=provider.is_configured(), ended=sessions.why_ended(self.request), **kwargs
+            has_provider=provider.is_configured(),
+            has_passwords=door.passwords_are_on(),
+            ended=sessions.why_ended(self.request),
+            **kwargs,
         )
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Where passwords are turned off, the same page without a form, and 403."""
+        answer = super().post(request, *args, **kwargs)
+        if not door.passwords_are_on():
+            answer.status_code = FORBIDDEN
+        return answer
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         return go_on(self.request, form.get_user(), door.PASSWORD, self.get_success_url())
@@ -92,5 +104,6 @@ def once(request: HttpRequest, token: str) -> HttpResponse:
         return render(request, "registration/once.html", {"token": token})
     user = one_time.redeem(token)
     if user is None:
-        return render(request, "registration/once.html", {"is_used": True}, status=410)
+        context = {"is_used": True, "has_passwords": door.passwords_are_on()}
+        return render(request, "registration/once.html", context, status=410)
     return go_on(request, user, one_time.METHOD, resolve_url("executions:list"))

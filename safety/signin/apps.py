@@ -11,6 +11,6 @@ class SignInConfig(AppConfig):
     verbose_name = "Sign-in"
 
     def ready(self) -> None:
-        from safety.signin import sessions
+        from safety.signin import checks, sessions  # noqa: F401  registers the check
 
         sessions.connect()

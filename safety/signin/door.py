@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -12,6 +13,7 @@ from safety.signin.records import What, record, tell
 from safety.signin.throttle import KINDS, Lock, Try
 
 PASSWORD = "password"  # noqa: S105  a method, no password
+PASSWORDS_OFF = "Passwords are turned off here. Sign in by single sign-on, or with a one-time link."
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,11 @@ class Answer:
 
     user: User | None = None
     lock: Lock | None = None
+
+
+def passwords_are_on() -> bool:
+    """Whether anybody may sign in by password, and so whether there is a point in having one."""
+    return bool(settings.OPSC["PASSWORDS"])
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -32,8 +39,14 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def by_password(request: HttpRequest, name: str, password: str) -> Answer:
-    """Whose name and password these are. As long and as silent for a name that nobody has."""
+    """Whose name and password these are. As long and as silent for a name that nobody has.
+
+    Nobody's while passwords are turned off: then nobody looks at it, and nothing is counted.
+    """
     address = client_address(request)
+    if not passwords_are_on():
+        tell(What.REFUSED, method=PASSWORD, detail="passwords are turned off", address=address)
+        return Answer()
     known = User.objects.filter(username=name).first()
     attempt = Try(name, address, known.pk if known else None)
     lock = throttle.count(attempt)

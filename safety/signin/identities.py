@@ -6,6 +6,7 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from safety.signin import sessions
 from safety.signin.models import ExternalIdentity
 from safety.signin.provider import Said
 from safety.signin.records import What, record
@@ -31,14 +32,29 @@ def user_of(said: Said, *, address: str | None) -> User:
     return found
 
 
-def link(user: User, subject: str, *, by: User) -> None:
-    """From now on this subject of the provider is this person. Raises NoAccount when it is somebody else's."""
+def link(user: User, subject: str, *, by: User, issuer: str = "") -> ExternalIdentity:
+    """From now on this subject of the issuer (empty: the configured provider) is this person.
+
+    Raises NoAccount when it is somebody else's, or the person has another one of that issuer.
+    """
+    issuer = issuer or settings.OIDC["ISSUER"]
     try:
         with transaction.atomic():
-            ExternalIdentity.objects.create(user=user, issuer=settings.OIDC["ISSUER"], subject=subject)
-            record(user, What.LINKED, detail=subject, by=by)
+            made = ExternalIdentity.objects.create(user=user, issuer=issuer, subject=subject)
+            record(user, What.LINKED, detail=str(made), by=by)
     except IntegrityError as problem:
         raise NoAccount("This identity, or this person, is linked already.") from problem
+    return made
+
+
+def unlink(identity: ExternalIdentity, *, by: User, reason: str) -> bool:
+    """From now on it is nobody's; the person's sessions end. False when that was so already."""
+    with transaction.atomic():
+        gone, _ = ExternalIdentity.objects.filter(pk=identity.pk).delete()
+        if gone:
+            sessions.end_all(identity.user)
+            record(identity.user, What.UNLINKED, detail=f"{reason} ({identity})", by=by)
+    return bool(gone)
 
 
 def _standing(said: Said) -> User | None:
@@ -59,8 +75,8 @@ def _make(said: Said, address: str | None) -> User:
         UnicodeUsernameValidator()(said.name)
         with transaction.atomic():
             user = User.objects.create_user(said.name[:150], email=said.email[:254])
-            ExternalIdentity.objects.create(user=user, issuer=said.issuer, subject=said.subject)
-            record(user, What.LINKED, detail=said.subject, address=address)
+            made = ExternalIdentity.objects.create(user=user, issuer=said.issuer, subject=said.subject)
+            record(user, What.LINKED, detail=str(made), address=address)
     except ValidationError as problem:
         raise NoAccount("The provider gives no name that an account could have.") from problem
     except IntegrityError as problem:

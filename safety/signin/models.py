@@ -17,6 +17,7 @@ class SignInRecord(models.Model):
         ENDED = "ended", "signed out everywhere"
         ENROLLED = "enrolled", "second factor set up"
         LINKED = "linked", "linked to single sign-on"
+        UNLINKED = "unlinked", "unlinked from single sign-on"
         RESET = "reset", "second factor taken away"
 
     user_id = models.BigIntegerField()

@@ -154,7 +154,9 @@ def test_signing_in_again_asks_the_provider_anew_and_is_for_the_same_person(conf
     session = client.session
     session["proven_at"] -= 1000
     session.save()
-    assert "Single sign-on" in client.get("/sign-in/again/").content.decode()
+    page = client.get("/sign-in/again/").content.decode()
+    assert "Single sign-on" in page
+    assert 'type="password"' not in page  # the account has none
     there = parse_qs(urlparse(client.get("/sign-in/sso/")["Location"]).query)
     assert (there["prompt"], there["max_age"]) == (["login"], ["0"])
     assert comes_back("s2", client).status_code == 403
