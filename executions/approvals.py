@@ -8,6 +8,7 @@ from django.db import transaction
 
 from executions import dispatch, lifecycle
 from executions.errors import Conflict, NotAllowed, NotFound
+from executions.four_eyes import same_hands
 from executions.fresh import NOT_SAID, SignedIn, require_fresh
 from executions.lifecycle import By, Ready
 from executions.models import Approval, Execution, Vote
@@ -147,14 +148,14 @@ def may_decide(execution: Execution, user: Any) -> str:
 
     Level 1: whoever may run it, the requester included. Above: an approver who did not ask for it.
     """
+    if objection := same_hands(execution, user):
+        return objection
     if execution.approval_level <= 1:
         running = rbac.Question(
             tenant_id=execution.tenant_id, actor_id=user.pk, wants=rbac.to_run(rbac.touched_by(execution))
         )
         may_run = rbac.look(running).allowed or user.has_perm("executions.approve_execution", execution)
         return "" if may_run else "You may not run such steps, so you cannot confirm them."
-    if user.pk == execution.requested_by_id:
-        return "You asked for this run yourself; somebody else has to approve it."
     if not user.has_perm("executions.approve_execution", execution):
         where = ", ".join(dict.fromkeys(environment for environment, _ in rbac.touched_by(execution)))
         return f"Approving this level needs the role approver or tenant admin, in {where}."

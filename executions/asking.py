@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from executions.errors import NotAllowed, NotFound
+from executions.four_eyes import asked_for
 from executions.models import Execution
 from safety import rbac
 from safety.choices import Permission
@@ -94,13 +95,10 @@ def reply(
     touches = pairs_of(execution, question) if execution else (pair,)
     explained = explain(person, tenant, question, touches)
     besides = ""
-    if execution and question == Permission.APPROVE and _asked_for(execution, person):
+    level = execution.approval_level if execution else 0
+    if execution and level > 1 and question == Permission.APPROVE and asked_for(execution, person):
         besides = f"Besides, {person.username} asked for this run, and somebody else has to approve it."
     return Reply(explained, besides, tuple(_advice(asker, person, tenant, question, explained)))
-
-
-def _asked_for(execution: Execution, person: User) -> bool:
-    return execution.approval_level > 1 and execution.requested_by_id == person.pk
 
 
 def _advice(

@@ -112,6 +112,7 @@ def _context(step: ClaimedStep) -> RunningStep:
         token=step.token,
         worker=HOLDINGS.worker,
         actor_id=step.requested_by_id,
+        token_id=step.api_token_id,
         action_class=ActionClass(step.action_class),
         effect=Effect(step.effect),
         environment=step.asset_environment or step.environment,

@@ -1,4 +1,4 @@
-"""Whether somebody signed in lately enough to approve what matters."""
+"""Whether somebody signed in lately enough to do what matters."""
 
 from dataclasses import dataclass
 from typing import Final, LiteralString
@@ -29,12 +29,17 @@ NOT_SAID: Final = SignedIn()
 
 def require_fresh(level: int, signed_in: SignedIn) -> None:
     """Go on only when this sign-in is young enough for an approval of this level. Raises SignInAgain."""
-    if level < FROM_LEVEL or signed_in.how == COMMAND:
+    if level >= FROM_LEVEL:
+        require_young(
+            f"Approving level {level}", "Nothing was approved. Sign in again, then approve.", signed_in
+        )
+
+
+def require_young(what: str, hint: str, signed_in: SignedIn) -> None:
+    """Go on only when this sign-in is young enough for `what`, the beginning of a sentence. Raises SignInAgain."""
+    if signed_in.how == COMMAND:
         return
     row = fetch_one(_AGE, {"at": signed_in.at}) or {}
     limit_s = settings.OPSC["STEP_UP_S"]
     if row["seconds"] is None or row["seconds"] > limit_s:
-        raise SignInAgain(
-            f"Approving level {level} needs a sign-in that is younger than {limit_s / 60:g} minutes.",
-            hint="Nothing was approved. Sign in again, then approve.",
-        )
+        raise SignInAgain(f"{what} needs a sign-in that is younger than {limit_s / 60:g} minutes.", hint=hint)

@@ -36,10 +36,12 @@ SELECT id FROM opsc_step_run WHERE id = %(id)s AND status = 'running' AND lease_
 
 _APPROVED: LiteralString = """
 SELECT e.approval_hash, e.approval_level, a.approval_hash AS approved_hash, a.level AS approved_level, a.status,
-       s.gated, s.spec, g.status AS gate, g.gate_hash, g.decided_by_id = e.requested_by_id AS let_in_by_requester,
+       s.gated, s.spec, g.status AS gate, g.gate_hash,
+       g.decided_by_id IN (e.requested_by_id, e.answers_for_it_id) AS let_in_by_requester,
        e.approval_level < 2 OR a.quorum <= (
            SELECT count(*) FROM opsc_approval_vote v WHERE v.approval_id = a.id AND v.decision = 'approved'
-              AND v.approval_hash = e.approval_hash AND v.person_id <> e.requested_by_id) AS by_enough,
+              AND v.approval_hash = e.approval_hash AND v.person_id <> e.requested_by_id
+                AND v.person_id IS DISTINCT FROM e.answers_for_it_id) AS by_enough,
        encode(sha256(convert_to(e.plan, 'UTF8')), 'hex') AS plan_now, e.plan_hash
 FROM opsc_execution e LEFT JOIN opsc_approval a ON a.execution_id = e.id
 JOIN opsc_step s ON s.id = %(step)s AND s.execution_id = e.id LEFT JOIN opsc_step_gate g ON g.step_id = s.id

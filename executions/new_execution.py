@@ -19,7 +19,7 @@ class NewExecution:
 
     confirmed: its requester confirms it (level 1). again: although the same plan ran a short while ago.
     override: what its requester let through as no secret, for the history; None when there was nothing. shadow: it
-    touches no target.
+    touches no target. token_id: the API token with which it was submitted.
     """
 
     id: UUID
@@ -35,6 +35,7 @@ class NewExecution:
     again: bool = False
     override: Mapping[str, Any] | None = None
     shadow: bool = False
+    token_id: int | None = None
 
     @property
     def status(self) -> ExecutionStatus:
@@ -77,6 +78,7 @@ def execution_parameters(new: NewExecution, window_s: float) -> dict[str, Any]:
         "total": frozen.step_run_count,
         "shadow": new.shadow,
         "trace": uuid4().hex,
+        "token": new.token_id,
         **_limits(new),
         "queue": "immediate" if new.mode is Mode.IMMEDIATE else frozen.sla.value,
         "confirmed": new.confirmed,

@@ -57,14 +57,16 @@ WITH execution AS (
         id, tenant_id, requested_by_id, retry_of_id, name, plan, plan_hash, approval_hash, approval_level,
         idempotency_key, status, mode, sla, action_class, environment, priority, fail_when_busy, max_wait_s,
         changes_assets, shares_assets, resources, touches, estimate_s, policy, step_limit_s, limit_s,
-        lease_limit_s, attempt_limit, total_runs, open_runs, shadow, trace_id, queued_at)
+        lease_limit_s, attempt_limit, total_runs, open_runs, shadow, trace_id, api_token_id, answers_for_it_id,
+        queued_at)
     SELECT
         %(id)s, %(tenant)s, %(user)s, coalesce(%(retry_of)s::uuid, f.id), %(name)s, %(plan)s,
         %(plan_hash)s, %(approval_hash)s, %(approval_level)s, %(key)s, %(status)s, %(mode)s, %(sla)s,
         %(action_class)s, %(environment)s, %(priority)s, %(fail_when_busy)s, %(max_wait)s,
         %(changes_assets)s::jsonb, %(shares_assets)s::jsonb, %(resources)s::jsonb, %(touches)s::text[],
         %(estimate)s, %(policy)s, %(step_s)s, %(execution_s)s, %(lease_s)s, %(attempts)s, %(total)s, %(total)s,
-        %(shadow)s, %(trace)s, CASE WHEN %(status)s = 'queued' THEN statement_timestamp() END
+        %(shadow)s, %(trace)s, %(token)s, (SELECT owner_id FROM opsc_service_account WHERE user_id = %(user)s),
+        CASE WHEN %(status)s = 'queued' THEN statement_timestamp() END
     FROM opsc_earlier(%(key)s, %(tenant)s, %(plan_hash)s, %(window)s) f
     ON CONFLICT (idempotency_key) WHERE blocks_repeats DO NOTHING
     RETURNING id, tenant_id, status, approval_level, approval_hash

@@ -19,6 +19,7 @@ from safety import rbac
 from safety.models import Tenant
 from safety.standing import standing
 from safety.timeouts import policy_for
+from safety.tokens.bearing import token_id_of
 
 STORE_TRIES = 3  # the key's holder may let go of it between a look and the next
 
@@ -125,6 +126,7 @@ def submit_frozen(
     question = rbac.Question(
         tenant_id=tenant.pk,
         actor_id=user.pk,
+        token_id=token_id_of(user),
         wants=rbac.to_run(frozen.touches),
     )
     _require(question, tenant)
@@ -147,6 +149,7 @@ def submit_frozen(
         again=again,
         override=override,
         shadow=shadow,
+        token_id=question.token_id,
     )
     off = switches.objection(frozen, tenant) if found.switches else None
     with limits.counted(user, tenant) if found.limits else nullcontext():

@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "executions.apps.ExecutionsConfig",
     "safety.apps.SafetyConfig",
     "safety.signin.apps.SignInConfig",
+    "safety.tokens.apps.TokensConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -196,6 +197,7 @@ OPSC = {
     "REQUIRE_SECOND_FACTOR": env.choice(
         "OPSC_REQUIRE_SECOND_FACTOR", "none", among=("none", "approvers", "everybody")
     ),
+    "TOKEN_MAX_DAYS": int(env.number("OPSC_TOKEN_MAX_DAYS", 90, low=1, high=3650)),
     "LEASE_TTL_S": env.number("OPSC_LEASE_TTL_S", 30, low=1, high=3600),
     "SWEEP_INTERVAL_S": env.number("OPSC_SWEEP_INTERVAL_S", 2, low=0.1, high=300),
     "KILL_GRACE_S": env.number("OPSC_KILL_GRACE_S", 5, low=0.1, high=300),

@@ -45,6 +45,28 @@ class Permission(models.TextChoices):
     EXPLAIN = "safety.explain_access", "ask why another person can or can't do something"
 
 
+class Scope(models.TextChoices):
+    """What an API token is good for, at most. There is none for approving: a token approves nothing."""
+
+    READ = "read", "see runs"
+    SUBMIT = "submit", "submit runs"
+    CANCEL = "cancel", "cancel runs"
+    RETRY = "retry", "retry runs"
+
+    @property
+    def permission(self) -> str:
+        """The permission that the person needs for it, too."""
+        return _OF_SCOPE[self.value]
+
+
+_OF_SCOPE: dict[str, str] = {
+    "read": Permission.VIEW.value,
+    "submit": Permission.SUBMIT.value,
+    "cancel": Permission.CANCEL.value,
+    "retry": Permission.RETRY.value,
+}
+
+
 class Role(models.TextChoices):
     """The roles that are built in; the table may have more."""
 

@@ -142,7 +142,8 @@ class StepContext:
     unresolved; credentials, username: references for signing in to the target,
     and the account there; masking_version: that of the
     tenant's masking rules at the claim, 0 when it can have none; tried_s: seconds from the first claim of its step
-    run to this one; objection: why nobody may act on its asset for this tenant, empty when somebody may.
+    run to this one; objection: why nobody may act on its asset for this tenant, empty when somebody may;
+    token_id: the API token with which its execution was submitted.
     """
 
     tenant_id: int
@@ -169,6 +170,7 @@ class StepContext:
     wishes: CancelWatch
     username: str = ""
     objection: str = ""
+    token_id: int | None = None
     shares: tuple[Want, ...] = ()
     waits_when_busy: bool = True
     cancel: CancelToken = field(default_factory=CancelToken)

@@ -8,6 +8,7 @@ from django.db.models import Q
 from safety import rbac
 from safety.choices import ActionClass, Environment, Permission
 from safety.models import Membership, TenantRole
+from safety.tokens.models import ServiceAccount
 
 ADMINISTER = Permission.ADMINISTER.value
 
@@ -15,13 +16,19 @@ ADMINISTER = Permission.ADMINISTER.value
 def may_grant(user: Any, membership: Membership) -> str:
     """Why this person may not give, change or take away this membership; empty when they may.
 
-    Nobody touches their own, nor a superuser's, nor one that reaches further than their own right to
-    administer, or whose role holds more than they do where it reaches. A superuser may do all of it.
+    Nobody touches their own, nor that of their own service account, nor a superuser's, nor one that reaches further
+    than their own right to administer, or whose role holds more than they do where it reaches. A superuser may do all
+    of it. A service account has memberships in its own tenant only.
     """
+    account = ServiceAccount.objects.filter(user_id=membership.user_id).first()
+    if account and account.tenant_id != membership.tenant_id:
+        return "A service account acts in its own tenant only; make another one there."
     if user.is_superuser:
         return ""
     if membership.user_id == user.pk:
         return "Nobody changes their own memberships; another admin of the tenant can."
+    if account and account.owner_id == user.pk:
+        return "Nobody changes the memberships of their own service account; another admin of the tenant can."
     if membership.user.is_superuser:
         return "Only a superuser changes the memberships of a superuser."
     answer = rbac.look(

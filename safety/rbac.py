@@ -20,10 +20,15 @@ WITHOUT_LIMITS = frozenset({Permission.VIEW.value, Permission.EXPLAIN.value})
 RUN = "run:"
 
 # Every membership of the person in the tenant as of now, everything that was asked, and the first of it that no
-# standing membership covers; then why. An empty environment or action class asks for any.
+# standing membership covers; then why. An empty environment or action class asks for any. `serves`: the tenant of a
+# service account, and whether its owner still is one of the tenant's people.
 _ANSWER: LiteralString = """
 WITH person AS (
-    SELECT username, is_active FROM auth_user WHERE id = %(actor)s
+    SELECT u.username, u.is_active, s.tenant_id AS serves, EXISTS (
+        SELECT FROM opsc_membership m JOIN auth_user o ON o.id = m.user_id AND o.is_active
+        WHERE m.user_id = s.owner_id AND m.tenant_id = s.tenant_id
+          AND (m.ends_at IS NULL OR m.ends_at > statement_timestamp())) AS owned
+    FROM auth_user u LEFT JOIN opsc_service_account s ON s.user_id = u.id WHERE u.id = %(actor)s
 ), held AS (
     SELECT role, environments, action_classes, (ends_at IS NULL OR ends_at > statement_timestamp()) AS standing
     FROM opsc_membership WHERE user_id = %(actor)s AND tenant_id = %(tenant)s
@@ -44,6 +49,13 @@ WITH person AS (
         WHEN %(objection)s::text <> '' THEN %(objection)s::text
         WHEN NOT EXISTS (SELECT FROM person) THEN 'no such person'
         WHEN NOT (SELECT is_active FROM person) THEN 'the account is deactivated'
+        WHEN (SELECT serves <> %(tenant)s FROM person) THEN 'a service account acts in its own tenant only'
+        WHEN (SELECT serves IS NOT NULL AND NOT owned FROM person) THEN
+            'nobody of the tenant answers for this service account any more'
+        WHEN (SELECT serves IS NOT NULL FROM person) AND %(approve)s = ANY(%(questions)s::text[]) THEN
+            'a service account approves nothing'
+        WHEN EXISTS (SELECT FROM opsc_api_token WHERE id = %(token)s AND revoked_at IS NOT NULL) THEN
+            'the API token was revoked'
         WHEN NOT EXISTS (SELECT FROM missing) THEN ''
         WHEN NOT EXISTS (SELECT FROM held) THEN 'no membership in this tenant'
         WHEN NOT EXISTS (SELECT FROM held WHERE standing) THEN 'the membership has ended'
@@ -117,12 +129,15 @@ class Want:
 class Question:
     """May this actor do all of this in this tenant?
 
-    objection: why not, when that is known before the person is looked at.
+    objection: why not, when that is known before the person is looked at. token_id: the API token with which it was
+    asked for. One that was revoked allows nothing any more. One that has expired does not stop what was begun in
+    time: what a run may do is the person's role, and a date that was known from the start must not cut it in half.
     """
 
     tenant_id: int
     actor_id: int | None
     wants: tuple[Want, ...]
+    token_id: int | None = None
     asset_id: UUID | None = None
     execution_id: UUID | None = None
     step_run_id: UUID | None = None
@@ -210,4 +225,6 @@ def _parameters(question: Question) -> dict[str, Any]:
         "execution": question.execution_id,
         "step_run": question.step_run_id,
         "objection": question.objection,
+        "token": question.token_id,
+        "approve": Permission.APPROVE.value,
     }

@@ -23,8 +23,10 @@ from executions.models import (
 )
 from executions.plans import canonical_bytes, plan_hash
 from executions.states import TERMINAL_EXECUTION, TERMINAL_STEP, ExecutionStatus, StepStatus
-from safety.choices import Role
+from safety.choices import Role, Scope
 from safety.models import Lease, LinePlace, Lockable, Membership, Reservation, Resource, Switch, Tenant
+from safety.tokens import values
+from safety.tokens.models import ApiToken, ServiceAccount
 
 PASSWORD = "correct horse 7"
 _COUNTER = {
@@ -253,3 +255,24 @@ def _count(execution: Execution, status: str) -> None:
         execution.open_runs += 1
     fields = [field for field in _COUNTER.values() if getattr(execution, field)]
     execution.save(update_fields=["total_runs", "open_runs", *fields])
+
+
+def a_token(user: User, *, tenant: Tenant | None = None, **more: Any) -> tuple[ApiToken, str]:
+    """A good token of the person, for everything that a token can be for, and its value."""
+    made = values.make()
+    defaults = {
+        "name": f"token {made.prefix}",
+        "scopes": Scope.values,
+        "created_by": user,
+        "expires_at": timezone.now() + timedelta(days=30),
+    }
+    kept = {"prefix": made.prefix, "digest": made.digest, "tenant": tenant or a_tenant()}
+    return ApiToken.objects.create(user=user, **kept, **defaults | more), made.value
+
+
+def a_service_account(owner: User, role: Role | str = "", name: str = "robot", **more: Any) -> ServiceAccount:
+    """The account of a program of Acme, with a membership when there is a role."""
+    user = a_person(name, role)
+    return ServiceAccount.objects.create(
+        user=user, owner=owner, **{"tenant": a_tenant(), "purpose": "deploys"} | more
+    )

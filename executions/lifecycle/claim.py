@@ -67,7 +67,7 @@ SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, 
        c.lock_wait_s, c.waited, c.waited_for, c.queue, c.priority, c.asset_id,
        s.id AS step_id, s.key, s.name AS step_name, s.kind, s.spec, s.action_class, s.effect, s.on_failure,
        s.timeout_s, s.retries, s.max_parallel, s.successors, s.survives_worker, s.gated,
-       e.requested_by_id, e.environment, e.changes_assets, e.shares_assets, e.resources, e.max_wait_s,
+       e.requested_by_id, e.api_token_id, e.environment, e.changes_assets, e.shares_assets, e.resources, e.max_wait_s,
        e.policy, e.step_limit_s, e.lease_limit_s,
        e.shadow, e.approval_level, e.approval_hash, e.trace_id, e.fail_when_busy,
        e.cancel_requested_at IS NOT NULL AS cancel_requested, e.cancel_kind, e.cancel_actor, e.cancel_reason,
@@ -139,6 +139,7 @@ class ClaimedStep:
     survives_worker: bool
     gated: bool
     requested_by_id: int
+    api_token_id: int | None
     environment: str
     changes_assets: list[str]
     shares_assets: list[str]

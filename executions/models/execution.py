@@ -36,6 +36,13 @@ class Execution(models.Model):
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="executions", db_index=False
     )
+    # The token with which it was submitted, and who owned the service account that submitted it, then.
+    api_token = models.ForeignKey(
+        "tokens.ApiToken", models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    answers_for_it = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
+    )
     retry_of = models.ForeignKey("self", models.PROTECT, null=True, related_name="retries", db_index=False)
     name = models.CharField(max_length=200)
     plan = models.TextField()

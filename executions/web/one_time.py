@@ -20,7 +20,7 @@ def issue(user: User) -> str:
 
 
 def redeem(token: str) -> User | None:
-    """The user whom the token signs in; None when it is forged, old, used, or the account is not active.
+    """The user whom the token signs in; None when it is forged, old, used, or the account is not an active person's.
 
     Of several that redeem one token at the same moment, the database lets one set the time of the sign-in.
     """
@@ -28,7 +28,7 @@ def redeem(token: str) -> User | None:
         user_id, last, password_mark = signing.loads(token, salt=_SALT, max_age=VALID_FOR)
     except signing.BadSignature:
         return None
-    user = User.objects.filter(pk=user_id, is_active=True).first()
+    user = User.objects.filter(pk=user_id, is_active=True, service_account=None).first()
     if user is None or not constant_time_compare(password_mark, _password_mark(user)):
         return None
     seen = datetime.fromisoformat(last) if last else None

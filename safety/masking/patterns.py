@@ -111,6 +111,8 @@ TABLE: tuple[Pattern, ...] = (
         regex=r"\bAIza[\w-]{35}|\bya29\.[\w-]{20,}|\bGOCSPX-[\w-]{20,}|\b1//0[\w-]{30,}",
     ),
     Pattern(kind="token", regex=r"\bhv[bsr]\.[\w-]{20,}"),
+    # Our own API tokens (safety/tokens/values.py); the public part stays, so that people know which to revoke
+    Pattern(kind="token", regex=r"\bopsc_[0-9a-f]{12}_([0-9a-f]{16,})"),
     # OpenBao's older tokens, npm, PyPI, Hugging Face, DigitalOcean, SendGrid, and "sk-" keys of AI services
     Pattern(
         kind="token",

@@ -8,7 +8,7 @@ from safety.context import Outcome, OutcomeStatus, StepContext, StepHandler, Vio
 
 
 class RbacMiddleware:
-    """A role that was revoked after submission stops the work before its next step."""
+    """A role or an API token that was revoked after submission stops the work before its next step."""
 
     def __init__(self, proceed: StepHandler) -> None:
         self.proceed = proceed
@@ -26,6 +26,7 @@ def violation_of(step: StepContext) -> Violation | None:
         rbac.Question(
             tenant_id=step.tenant_id,
             actor_id=step.actor_id,
+            token_id=step.token_id,
             wants=rbac.to_run(_touched(step)),
             asset_id=step.asset_id,
             execution_id=step.execution_id,

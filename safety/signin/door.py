@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from safety.signin import throttle
 from safety.signin.records import What, record, tell
 from safety.signin.throttle import KINDS, Lock, Try
+from safety.tokens.accounts import SIGNS_IN_NOWHERE, is_service_account
 
 PASSWORD = "password"  # noqa: S105  a method, no password
 PASSWORDS_OFF = "Passwords are turned off here. Sign in by single sign-on, or with a one-time link."
@@ -56,6 +57,9 @@ def by_password(request: HttpRequest, name: str, password: str) -> Answer:
     found = authenticate(request, username=name, password=password)
     if not isinstance(found, User):
         _refused(known, "name and password do not match", address)
+        return Answer()
+    if is_service_account(found):  # somebody gave it a password
+        _refused(found, SIGNS_IN_NOWHERE, address)
         return Answer()
     throttle.succeeded(attempt)
     return Answer(user=found)

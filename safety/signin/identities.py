@@ -10,6 +10,7 @@ from safety.signin import sessions
 from safety.signin.models import ExternalIdentity
 from safety.signin.provider import Said
 from safety.signin.records import What, record
+from safety.tokens.accounts import SIGNS_IN_NOWHERE, is_service_account
 
 
 class NoAccount(Exception):
@@ -29,6 +30,7 @@ def user_of(said: Said, *, address: str | None) -> User:
         raise NoAccount("No account here belongs to this identity. A superuser can link one to it.")
     if not found.is_active:
         raise NoAccount("This account is not active.")
+    _require_person(found)
     return found
 
 
@@ -37,6 +39,7 @@ def link(user: User, subject: str, *, by: User, issuer: str = "") -> ExternalIde
 
     Raises NoAccount when it is somebody else's, or the person has another one of that issuer.
     """
+    _require_person(user)
     issuer = issuer or settings.OIDC["ISSUER"]
     try:
         with transaction.atomic():
@@ -55,6 +58,11 @@ def unlink(identity: ExternalIdentity, *, by: User, reason: str) -> bool:
             sessions.end_all(identity.user)
             record(identity.user, What.UNLINKED, detail=f"{reason} ({identity})", by=by)
     return bool(gone)
+
+
+def _require_person(user: User) -> None:
+    if is_service_account(user):
+        raise NoAccount(SIGNS_IN_NOWHERE)
 
 
 def _standing(said: Said) -> User | None:

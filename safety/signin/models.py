@@ -19,6 +19,8 @@ class SignInRecord(models.Model):
         LINKED = "linked", "linked to single sign-on"
         UNLINKED = "unlinked", "unlinked from single sign-on"
         RESET = "reset", "second factor taken away"
+        TOKEN_MADE = "token_made", "API token made"
+        TOKEN_REVOKED = "token_revoked", "API token revoked"
 
     user_id = models.BigIntegerField()
     name = models.CharField(max_length=150)

@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from safety.signin.models import SignInRecord
 
 What = SignInRecord.What
+_ORDINARY = (What.SIGNED_IN, What.LIFTED, What.TOKEN_MADE, What.TOKEN_REVOKED)
 _log = logging.getLogger(__name__)
 
 
@@ -36,6 +37,6 @@ def tell(
     what: SignInRecord.What, *, name: str = "", method: str = "", detail: str = "", address: str | None = None
 ) -> None:
     """A log line only. No name where there is no such account: people type passwords into the wrong field."""
-    level = logging.INFO if what in (What.SIGNED_IN, What.LIFTED) else logging.WARNING
+    level = logging.INFO if what in _ORDINARY else logging.WARNING
     fields = {"account": name, "method": method, "detail": detail, "address": address}
     _log.log(level, "sign-in: %s", what.label, extra={key: value for key, value in fields.items() if value})

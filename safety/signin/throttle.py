@@ -20,7 +20,14 @@ HERE: Final = "here"  # one account from one address
 ADDRESS: Final = "address"
 ACCOUNT: Final = "account"
 CODE: Final = "code"  # second factor of one account; only who knows its password comes that far
-KINDS: Final = {HERE: "account and address", ADDRESS: "address", ACCOUNT: "account", CODE: "code"}
+PROGRAM: Final = "program"  # API tokens from one address; it locks out wrong ones only
+KINDS: Final = {
+    HERE: "account and address",
+    ADDRESS: "address",
+    ACCOUNT: "account",
+    CODE: "code",
+    PROGRAM: "API token",
+}
 ACCOUNT_WINDOW_S: Final = 3600
 KNOWN_FOR: Final = timedelta(days=30)
 
@@ -119,6 +126,13 @@ def code_succeeded(name: str) -> None:
     """Forget the wrong codes of this account."""
     one = _codes(name)
     SignInCount.objects.filter(kind=one.kind, account=one.account, address=one.address).delete()
+
+
+def count_token(address: str | None) -> Lock | None:
+    """Count a token that was turned away; the lock when there were too many from this address."""
+    fetch(_FORGET_OLD)
+    limit, lock_s = settings.OPSC["LOGIN_ADDRESS_TRIES"], settings.OPSC["LOGIN_LOCK_S"]
+    return _charge(Count(PROGRAM, "", place(address), limit, lock_s), None)
 
 
 def succeeded(attempt: Try) -> None:

@@ -54,6 +54,7 @@ LEAKS: list[tuple[str, str, str]] = [
     ("secret: a1b2c3d4", "a1b2c3d4", "secret"),
     (f"cookie {JWT}", JWT, "jwt"),
     (f"push ghp_{'a1B2' * 9}", "a1B2", "github_token"),
+    (f"call opsc_0123456789ab_{'5e6d' * 16}", "5e6d", "token"),
     (f"push github_pat_{'a1B2' * 9}", "a1B2", "github_token"),
     ("push glpat-a1B2c3D4e5F6g7H8i9J0", "a1B2c3", "gitlab_token"),
     ("xoxb-123456789012-abcdefghij", "123456789012", "slack_token"),

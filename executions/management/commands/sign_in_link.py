@@ -10,6 +10,7 @@ from executions.cli import failing
 from executions.cli.command import OpsCommand
 from executions.cli.failing import BadInput
 from executions.web import one_time
+from safety.tokens.accounts import SIGNS_IN_NOWHERE, is_service_account
 
 
 class Command(OpsCommand):
@@ -28,6 +29,8 @@ class Command(OpsCommand):
         user = User.objects.filter(username=options["name"], is_active=True).first()
         if user is None:
             raise BadInput(f"There is no active user {options['name']!r}.")
+        if is_service_account(user):
+            raise BadInput(SIGNS_IN_NOWHERE, hint="Make a token for it: manage.py api_token create.")
         link = options["base"].rstrip("/") + reverse("once", args=[one_time.issue(user)])
         if self.wants_json:
             self.print_json({"link": link})

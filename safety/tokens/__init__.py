@@ -1,0 +1,1 @@
+"""How programs show who they are: API tokens, and the accounts of programs."""
