@@ -19,7 +19,7 @@ class NewExecution:
 
     confirmed: its requester confirms it (level 1). again: although the same plan ran a short while ago.
     override: what its requester let through as no secret, for the history; None when there was nothing. shadow: it
-    touches no target. token_id: the API token with which it was submitted.
+    touches no target, by the tenant's rollout of this version. token_id: the API token with which it was submitted.
     """
 
     id: UUID
@@ -36,6 +36,7 @@ class NewExecution:
     override: Mapping[str, Any] | None = None
     shadow: bool = False
     token_id: int | None = None
+    rollout_version: int | None
 
     @property
     def status(self) -> ExecutionStatus:
@@ -77,6 +78,7 @@ def execution_parameters(new: NewExecution, window_s: float) -> dict[str, Any]:
         "estimate": frozen.estimate_s,
         "total": frozen.step_run_count,
         "shadow": new.shadow,
+        "rollout_version": new.rollout_version,
         "trace": uuid4().hex,
         "token": new.token_id,
         **_limits(new),

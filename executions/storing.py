@@ -50,9 +50,12 @@ _LET_GO: LiteralString = """
 UPDATE opsc_execution SET blocks_repeats = false WHERE id = %(id)s AND finished_at IS NOT NULL RETURNING id
 """
 
+# A change of the rollout locks the tenant's row: here it is waited for, and then seen.
 _STORE: LiteralString = (
     """
-WITH execution AS (
+WITH decided AS MATERIALIZED (
+    SELECT id FROM opsc_tenant WHERE id = %(tenant)s AND rollout_version = %(rollout_version)s FOR KEY SHARE
+), execution AS (
     INSERT INTO opsc_execution (
         id, tenant_id, requested_by_id, retry_of_id, name, plan, plan_hash, approval_hash, approval_level,
         idempotency_key, status, mode, sla, action_class, environment, priority, fail_when_busy, max_wait_s,
@@ -67,7 +70,7 @@ WITH execution AS (
         %(estimate)s, %(policy)s, %(step_s)s, %(execution_s)s, %(lease_s)s, %(attempts)s, %(total)s, %(total)s,
         %(shadow)s, %(trace)s, %(token)s, (SELECT owner_id FROM opsc_service_account WHERE user_id = %(user)s),
         CASE WHEN %(status)s = 'queued' THEN statement_timestamp() END
-    FROM opsc_earlier(%(key)s, %(tenant)s, %(plan_hash)s, %(window)s) f
+    FROM decided CROSS JOIN opsc_earlier(%(key)s, %(tenant)s, %(plan_hash)s, %(window)s) f
     ON CONFLICT (idempotency_key) WHERE blocks_repeats DO NOTHING
     RETURNING id, tenant_id, status, approval_level, approval_hash
 ), step AS (
@@ -129,7 +132,7 @@ def existing(key: str, *, plan_hash: str, tenant_id: int) -> Existing | None:
 
 
 def store(new: NewExecution) -> Stored | None:
-    """Write everything, or nothing when another execution took the idempotency key first (None).
+    """Write everything, or nothing (None) when another execution took the idempotency key, or the rollout changed.
 
     Where an earlier execution of the key failed, was cancelled or the like, the new one points at it.
     """

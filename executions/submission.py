@@ -17,11 +17,11 @@ from executions.states import REPEATABLE_EXECUTION, Mode
 from executions.storing import Existing, existing, store
 from safety import rbac
 from safety.models import Tenant
-from safety.standing import standing
+from safety.standing import Standing, standing
 from safety.timeouts import policy_for
 from safety.tokens.bearing import token_id_of
 
-STORE_TRIES = 3  # the key's holder may let go of it between a look and the next
+STORE_TRIES = 5  # the key's holder may let go of it, or the rollout change, between a look and the next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,12 +130,36 @@ def submit_frozen(
         wants=rbac.to_run(frozen.touches),
     )
     _require(question, tenant)
-    found = standing(tenant.pk)
-    if found.limits:
-        limits.require(frozen, user=user, tenant=tenant)
+    said: dict[str, Any] = {
+        "confirmed": confirmed,
+        "again": again,
+        "retry_of": retry_of,
+        "override": override,
+        "token_id": question.token_id,
+    }
+    for _ in range(STORE_TRIES):
+        found = standing(tenant.pk)
+        if found.limits:
+            limits.require(frozen, user=user, tenant=tenant)
+        new = _new(frozen, found, user=user, tenant=tenant, key=key, **said)
+        off = switches.objection(frozen, tenant) if found.switches else None
+        with limits.counted(user, tenant) if found.limits else nullcontext():
+            submitted = _stored(new, question, user, off)
+        if submitted is not None:
+            return submitted
+    raise Conflict(
+        "The same plan was submitted and ended, or the rollout changed, at this very moment.",
+        hint="Submit it again.",
+    )
+
+
+def _new(
+    frozen: FrozenPlan, found: Standing, *, user: Any, tenant: Tenant, key: str, confirmed: bool, **said: Any
+) -> NewExecution:
+    """What is to be stored, on the side that the rollout says at this moment. Raises RolloutOff."""
     shadow = found.rollout and rollout.is_shadow(frozen, tenant)
     runs_here = frozen.mode == Mode.IMMEDIATE and immediate_slots.has_room()
-    new = NewExecution(
+    return NewExecution(
         id=uuid4(),
         frozen=frozen,
         tenant_id=tenant.pk,
@@ -144,32 +168,33 @@ def submit_frozen(
         policy=policy_for(frozen.sla, frozen.action_class, tenant.pk),
         idempotency_key=idempotency.of_shadow(key) if shadow else key,
         mode=Mode.IMMEDIATE if runs_here else Mode.BACKGROUND,
-        retry_of=retry_of,
         confirmed=confirmed and frozen.approval_level == 1,
-        again=again,
-        override=override,
         shadow=shadow,
-        token_id=question.token_id,
+        rollout_version=found.rollout_version,
+        **said,
     )
-    off = switches.objection(frozen, tenant) if found.switches else None
-    with limits.counted(user, tenant) if found.limits else nullcontext():
-        return _stored(new, question, user, off)
 
 
-def _stored(new: NewExecution, question: rbac.Question, user: Any, off: SwitchedOff | None) -> Submitted:
-    """The new execution, or the one that its key stands for; that one answers also while runs are switched off."""
-    for _ in range(STORE_TRIES):
-        stored = store(new) if off is None else None
-        if stored is not None:
-            dispatch.wake(stored.ready)
-            return _submitted(new, stored.status)
-        found = existing(new.idempotency_key, plan_hash=new.frozen.plan_hash, tenant_id=new.tenant_id)
-        if found is not None:
-            rbac.decide(question)
-            return _answered_by(found, new.frozen, user)
-        if off is not None:
-            raise off
-    raise Conflict("The same plan was submitted and ended at this very moment.", hint="Submit it again.")
+def _stored(
+    new: NewExecution, question: rbac.Question, user: Any, off: SwitchedOff | None
+) -> Submitted | None:
+    """The new execution, or the one that its key stands for; that one answers also while runs are switched off.
+
+    Returns: None where all that has to be looked at again.
+    """
+    stored = store(new) if off is None else None
+    if stored is not None:
+        dispatch.wake(stored.ready)
+        return _submitted(new, stored.status)
+    if standing(new.tenant_id).rollout_version != new.rollout_version:
+        return None
+    found = existing(new.idempotency_key, plan_hash=new.frozen.plan_hash, tenant_id=new.tenant_id)
+    if found is not None:
+        rbac.decide(question)
+        return _answered_by(found, new.frozen, user)
+    if off is not None:
+        raise off
+    return None
 
 
 def objection(frozen: FrozenPlan, *, user: Any, tenant: Tenant) -> str:

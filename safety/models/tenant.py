@@ -17,6 +17,8 @@ class Tenant(models.Model):
     )
     # Counted up by the database with every change of what is masked; workers then read the rules again.
     masking_version = models.BigIntegerField(db_default=1, editable=False)
+    # Counted up by the database with every change of its rollout.
+    rollout_version = models.BigIntegerField(db_default=1, editable=False)
     idempotency_window_s = models.IntegerField(
         "idempotency window (s)",
         null=True,
