@@ -10,6 +10,7 @@ from django.core.paginator import Paginator
 from django.db.models import NOT_PROVIDED, Model, Q, QuerySet
 from django.http import HttpRequest
 
+from safety.choices import Permission
 from safety.granting import administers_everywhere
 from safety.models import Tenant
 from safety.visibility import tenants_visible_to
@@ -121,7 +122,16 @@ class TenantScopedAdmin(_ModelAdmin):
 
 
 class HistoryAdmin(TenantScopedAdmin):
-    """Rows that tell what happened: to be read, never to be written or removed here."""
+    """Rows that tell what happened: to be read, never to be written or removed here.
+
+    `for_auditors`: fields that are shown to those who read the audit of the tenant.
+    """
+
+    for_auditors: tuple[str, ...] = ()
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        shown = not self.for_auditors or self.allowed(request, Permission.READ_AUDIT, obj)
+        return () if shown else self.for_auditors
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         del request, obj

@@ -30,7 +30,7 @@ class Environment(models.TextChoices):
 class Permission(models.TextChoices):
     """What a role may hold, besides having steps run; what each role holds is in its table."""
 
-    VIEW = "executions.view_execution", "see everything of the tenant"
+    VIEW = "executions.view_execution", "see the tenant's runs and assets"
     SUBMIT = "executions.submit_execution", "submit runs"
     CANCEL = "executions.cancel_execution", "cancel runs"
     RETRY = "executions.retry_execution", "retry runs"
@@ -43,6 +43,7 @@ class Permission(models.TextChoices):
     ADMINISTER = "safety.administer_tenant", "administer the tenant"
     OVERRIDE = "safety.override_secret_check", "let a likely secret through"
     EXPLAIN = "safety.explain_access", "ask why another person can or can't do something"
+    READ_AUDIT = "safety.read_audit", "read access decisions about others, and export evidence"
 
 
 class Scope(models.TextChoices):

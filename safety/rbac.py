@@ -14,7 +14,7 @@ EVERYTHING: tuple[tuple[str, str], ...] = tuple(product(Environment.values, Acti
 
 # Whoever has any standing membership of a tenant sees all of it: a run is judged by its whole history. What somebody
 # may do in a tenant is one thing, too.
-WITHOUT_LIMITS = frozenset({Permission.VIEW.value, Permission.EXPLAIN.value})
+WITHOUT_LIMITS = frozenset({Permission.VIEW.value, Permission.EXPLAIN.value, Permission.READ_AUDIT.value})
 
 # The right to have steps of an action class run in one's name: this and the class.
 RUN = "run:"

@@ -39,6 +39,7 @@ class ApprovalAdmin(HistoryAdmin):
     search_fields = ("execution__name", "comment")
     uuid_fields = ("execution_id",)
     date_hierarchy = "requested_at"
+    for_auditors = ("address",)
     ordering = ("-pk",)
     actions = ("approve", "reject")
 

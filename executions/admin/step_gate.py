@@ -24,4 +24,5 @@ class StepGateAdmin(HistoryAdmin):
     list_select_related = ("step", "decided_by")
     raw_id_fields = ("execution", "step")
     uuid_fields = ("execution_id",)
+    for_auditors = ("address",)
     ordering = ("-requested_at", "-pk")

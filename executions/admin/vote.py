@@ -16,4 +16,5 @@ class VoteAdmin(HistoryAdmin):
     search_fields = ("approval__execution__name", "comment")
     uuid_fields = ("approval__execution_id",)
     date_hierarchy = "at"
+    for_auditors = ("address",)
     ordering = ("-pk",)

@@ -14,11 +14,14 @@ from typing import IO, Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from executions.audit import evidence_rows, sealing
 from executions.audit.evidence_history import history_lines, span_of
 from executions.models import Execution
+from executions.rights import records_refusals, require
+from safety.choices import Permission
 
 FORMAT = 1
 SEAL_TRIES = 4
@@ -41,6 +44,12 @@ def file_name(execution: Execution) -> str:
 def as_line(document: dict[str, Any]) -> bytes:
     """One line of the file. Whatever the texts hold, a terminal sees printable ASCII."""
     return json.dumps(document, separators=(",", ":"), default=str).encode("ascii") + b"\n"
+
+
+@records_refusals
+def require_reader(execution: Execution, user: User) -> None:
+    """Go on only when the person may export evidence of this tenant. Raises NotAllowed, on record."""
+    require(user, Permission.READ_AUDIT, execution, "Evidence is for those who may read the audit.")
 
 
 def write(execution_id: UUID, *, person: str, file: IO[bytes]) -> Written:

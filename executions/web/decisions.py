@@ -26,9 +26,11 @@ class Shown:
     why: str
 
 
-def decisions_of(execution: Execution, user: User | AnonymousUser) -> list[Shown]:
-    """The newest decisions about an execution that this person may see, newest first."""
+def decisions_of(execution: Execution, user: User | AnonymousUser, *, of_all: bool) -> list[Shown]:
+    """The newest decisions about an execution, newest first; those about this person alone unless `of_all`."""
     rows = AccessDecision.objects.filter(execution_id=execution.pk, tenant_id=execution.tenant_id)
+    if not of_all:
+        rows = rows.filter(actor_id=user.pk, actor_id__isnull=False)
     found = list(rows.order_by("-id")[:DECISIONS_SHOWN])
     people = dict(User.objects.filter(pk__in={row.actor_id for row in found}).values_list("pk", "username"))
     wanted = {row.asset_id for row in found if row.asset_id}

@@ -25,6 +25,7 @@ from executions.web.matrix import chosen_run, matrix_of
 from executions.web.output import output_of
 from executions.web.permission import require
 from executions.web.telling import elapsed_s, sentence
+from safety.choices import Permission
 from safety.models import Lease, LinePlace
 from safety.signin.middleware import is_no_activity
 
@@ -144,6 +145,7 @@ def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, 
         found, request.user, chosen=chosen, cursor=choice.after, only_trouble=choice.only_trouble
     )
     actions = actions_for(found, request.user)
+    reads_audit = request.user.has_perm(Permission.READ_AUDIT, found)
     context: dict[str, Any] = {
         "execution": found,
         "choice": choice,
@@ -159,7 +161,8 @@ def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, 
         "waits": _waits(found),
         "switches": holding(found),
         "limits": reached(found),
-        "decisions": decisions_of(found, request.user),
+        "reads_audit": reads_audit,
+        "decisions": decisions_of(found, request.user, of_all=reads_audit),
         "actions": actions,
     }
     return {

@@ -14,20 +14,22 @@ from django.views.decorators.http import require_safe
 
 from executions.audit import evidence
 from executions.models import Execution
-from executions.web.permission import person, require
+from executions.web.permission import person
+from executions.web.refusals import shows_refusals
 
 PIECE_BYTES = 64 * 1024
 CONTENT_TYPE = "application/jsonl"
 
 
 @require_safe
+@shows_refusals
 def download(request: HttpRequest, execution_id: UUID) -> FileResponse | StreamingHttpResponse:
     """Everything that is on record about the execution, in a file that verifies without us.
 
     It is written to a temporary file first: a slow browser must not keep a transaction open.
     """
     found = get_object_or_404(Execution.objects.visible_to(request.user).defer("plan"), pk=execution_id)
-    require(request, "executions.view_execution", found)
+    evidence.require_reader(found, person(request))
     file = tempfile.TemporaryFile()  # noqa: SIM115  the answer closes it
     try:
         evidence.write(found.pk, person=person(request).get_username(), file=file)

@@ -6,20 +6,21 @@ from typing import Any, Concatenate, ParamSpec
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from executions.errors import Conflict, KeyMismatch, LimitReached, NotAllowed, NotFound, Refused, TooFast
 
 P = ParamSpec("P")
 _STATUS: dict[type[Refused], int] = {KeyMismatch: 422, TooFast: 429, LimitReached: 422, Conflict: 409}
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def shows_refusals(view: View[P]) -> View[P]:
     """Answer NotFound with 404, NotAllowed with 403, and other refusals with a page and 409, 422, 429 or 400."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
         except NotFound as refusal:

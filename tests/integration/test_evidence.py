@@ -16,7 +16,8 @@ from django.test import AsyncClient, Client
 from executions.audit import evidence, sealing
 from executions.audit.offline import Evidence
 from executions.models import Event, Execution
-from safety.models import AccessDecision
+from safety.choices import Role
+from safety.models import AccessDecision, Membership
 from tests import factories
 from tests.commands import ended, environment, manage, start
 from tests.evidence_files import a_finished_run, documents, doubts, exported, of
@@ -27,7 +28,9 @@ NOWHERE = "postgres://nobody@127.0.0.1:1/none"
 
 @pytest.fixture
 def run(world: World, working: None) -> UUID:
-    """A run that needed an approval, said something hostile and is over."""
+    """A run that needed an approval, said something hostile and is over; Olga and Tom are auditors, too."""
+    for person in (world.olga, world.tom):
+        Membership.objects.create(tenant=world.acme, user=person, role=Role.AUDITOR)
     return a_finished_run(world)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from safety.choices import Role
 from safety.models import AccessDecision, Membership
 from tests import factories
 from tests.world import World, script
@@ -32,7 +33,8 @@ def test_the_page_of_a_run_shows_who_was_allowed_or_refused_what_and_why() -> No
             allowed=allowed,
             reason=reason,
         )
-    page = signed_in(factories.tom()).get(f"/executions/{execution.pk}/").content.decode()
+    ada = factories.a_person("ada", Role.AUDITOR)
+    page = signed_in(ada).get(f"/executions/{execution.pk}/").content.decode()
     told = page.partition('id="decisions"')[2].partition("</section>")[0]
     assert told.index("refused") < told.index("allowed")
     for word in ("run:modify in prod", "web-01", "olga", "the membership has ended"):

@@ -145,5 +145,5 @@ def test_what_one_holds_for_a_while_is_not_given_for_longer(world: World) -> Non
 def test_an_auditor_sees_all_and_changes_nothing(world: World) -> None:
     Membership.objects.filter(user=world.olga).update(role=Role.AUDITOR)
     held = {name for name, _ in PERMISSIONS if world.olga.has_perm(name, world.acme)}
-    assert held == {SEE, "safety.explain_access"}
+    assert held == {SEE, "safety.explain_access", "safety.read_audit"}
     assert not may_deploy(world)

@@ -13,6 +13,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from executions.models import Asset
+from safety.choices import Role
+from safety.models import Membership
 from tests.fleet import Fleet
 from tests.leaks.canaries import PRINTED, SENT, Canaries, modest
 from tests.leaks.steps import REFERENCES
@@ -165,6 +167,7 @@ class Stage:
         self.canaries.add("message_key", "OPSC_MESSAGE_KEY", settings.MESSAGE_KEY)
         self.world.olga.set_password(self.canaries["password"])
         self.world.olga.save()
+        Membership.objects.create(tenant=self.world.acme, user=self.world.olga, role=Role.AUDITOR)
 
     def _processes(self) -> None:
         self.fleet = Fleet(self.broker_url, self.logs)

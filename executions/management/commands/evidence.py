@@ -43,6 +43,7 @@ class Command(OpsCommand):
     def act(self, options: dict[str, Any]) -> int:
         user = acting_user(options["user"])
         execution = find_execution(options["id"], user)
+        evidence.require_reader(execution, user)
         place = options["out"] or evidence.file_name(execution)
         if place == STANDARD_OUTPUT:
             if self.wants_json:
