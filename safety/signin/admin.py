@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
-from django.contrib.auth.models import User
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from safety.admin.membership import NameOfUser
-from safety.administration import HistoryAdmin
+from safety.administration import AsksFirst, HistoryAdmin
 from safety.confirmation import confirmed
 from safety.signin import door, factors, identities, locks
 from safety.signin.models import ExternalIdentity, SecondFactor, SignInCount, SignInRecord
@@ -202,7 +202,7 @@ admin.site.unregister(User)
 
 
 @admin.register(User)
-class AccountAdmin(_UserAdmin):
+class AccountAdmin(AsksFirst, _UserAdmin):
     """Django's own page of accounts; without passwords where they are turned off."""
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -226,3 +226,11 @@ class AccountAdmin(_UserAdmin):
         if not door.passwords_are_on():
             raise PermissionDenied(door.PASSWORDS_OFF)
         return super().user_change_password(request, id, form_url)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class AccountGroupAdmin(AsksFirst, GroupAdmin):
+    """Django's own page of groups."""

@@ -1,6 +1,7 @@
 """Every address of the web process, filled with what is in the database, and visited by everybody."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
@@ -23,19 +24,38 @@ class Unfillable(Exception):
     """Nobody has told the hunt what to put into this address, so it would not be looked at."""
 
 
-def addresses() -> dict[str, bool]:
-    """Every address of every pattern, and whether it is the first of its pattern.
+@dataclass(frozen=True)
+class Filled:
+    """An address of the pattern `name`, with the arguments that fill it; `is_first` of its pattern."""
 
-    Raises Unfillable for a pattern with a part that is new to the hunt.
+    name: str
+    arguments: dict[str, Any]
+    address: str
+    is_first: bool
+
+
+def filled(*, wholly: bool = False) -> Iterator[Filled]:
+    """Every address of every pattern, filled from the rows that there are.
+
+    Raises Unfillable for a pattern with a part that is new to the hunt; `wholly`: also when there is no row for it.
     """
-    found = dict.fromkeys(NOT_THERE, True)
     for names, pattern in _patterns(get_resolver(), ()):
         full = ":".join((*names, pattern.name or ""))
+        number = -1
         for number, arguments in enumerate(_arguments(pattern)):
             try:
-                found.setdefault(reverse(full, kwargs=arguments), number == 0)
+                yield Filled(full, arguments, reverse(full, kwargs=arguments), number == 0)
             except NoReverseMatch as problem:
                 raise Unfillable(f"{full}: {problem}") from problem
+        if wholly and number < 0:
+            raise Unfillable(f"{full}: there is no row to fill it with")
+
+
+def addresses() -> dict[str, bool]:
+    """Every address of every pattern, and whether it is the first of its pattern. Raises like `filled`."""
+    found = dict.fromkeys(NOT_THERE, True)
+    for one in filled():
+        found.setdefault(one.address, one.is_first)
     return found
 
 

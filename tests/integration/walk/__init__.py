@@ -1,0 +1,1 @@
+"""A walk through every door as people who must see nothing, or change nothing."""
