@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from executions.inventory import frozen_for
 from executions.lifecycle import By
 from executions.models import Execution, StepRun
 from executions.plans import FrozenPlan, parse_plan
-from executions.plans.approved import narrowed_hash
+from executions.plans.narrow import part_of
 from executions.rights import records_refusals, require
 from executions.states import ExecutionStatus, StepStatus
 from executions.submission import Submitted, submit_frozen
@@ -207,26 +206,9 @@ def _only_failed(execution: Execution, frozen: FrozenPlan) -> FrozenPlan:
         step.id: tuple(target for target in step.targets if (step.id, target) in left)
         for step in frozen.steps
     }
-    kept = [step for step in frozen.steps if chosen[step.id]]
-    if not kept:
+    if not any(chosen.values()):
         raise Conflict("Every step run succeeded; there is nothing to retry.")
-    number = {step.position: index for index, step in enumerate(kept)}
-    steps = tuple(
-        replace(
-            step,
-            position=number[step.position],
-            targets=chosen[step.id],
-            depends_on=tuple(number[before] for before in step.depends_on if before in number),
-        )
-        for step in kept
-    )
-    targets = {step.id: sorted(str(target) for target in step.targets) for step in steps}
-    return replace(
-        frozen,
-        steps=steps,
-        step_run_count=sum(len(step.targets) for step in steps),
-        approval_hash=narrowed_hash(frozen.approval_hash, targets),
-    )
+    return part_of(frozen, chosen)
 
 
 def visible(execution_id: UUID, user: Any) -> Execution:

@@ -9,11 +9,13 @@ from uuid import UUID
 from django.db import InterfaceError, OperationalError, connection
 
 from executions import dispatch, letting_in, lifecycle
+from executions.approved_run import CHANGED, ApprovedRun, approved_run
 from executions.holdings import HOLDINGS
 from executions.inventory import frozen_for
 from executions.lifecycle import ClaimedStep
 from executions.plans import PlanInvalid, parse_plan
-from executions.plans.approved import gate_hash, narrowed_hash
+from executions.plans.approved import gate_hash
+from executions.plans.narrow import part_of
 from executions.plans.risk import STEP_BY_STEP
 from safety import leases
 from safety.cancellation import CancelToken, Wish
@@ -36,7 +38,9 @@ SELECT id FROM opsc_step_run WHERE id = %(id)s AND status = 'running' AND lease_
 
 _APPROVED: LiteralString = """
 SELECT e.approval_hash, e.approval_level, a.approval_hash AS approved_hash, a.level AS approved_level, a.status,
-       s.gated, s.spec, g.status AS gate, g.gate_hash,
+       s.gated, s.spec, s.position, s.predecessors, e.tenant_id, a.tenant_id AS approved_tenant, e.touches,
+       EXISTS (SELECT FROM opsc_step b WHERE b.execution_id = e.id AND b.position = ANY(s.predecessors)
+               AND NOT b.closed) AS too_early, g.status AS gate, g.gate_hash,
        g.decided_by_id IN (e.requested_by_id, e.answers_for_it_id) AS let_in_by_requester,
        e.approval_level < 2 OR a.quorum <= (
            SELECT count(*) FROM opsc_approval_vote v WHERE v.approval_id = a.id AND v.decision = 'approved'
@@ -51,17 +55,11 @@ WHERE e.id = %(execution)s
 _ASKED: LiteralString = "SELECT level FROM opsc_approval WHERE execution_id = %(execution)s"
 
 _PLAN: LiteralString = """
-SELECT e.plan, e.tenant_id, e.approval_level, a.quorum
+SELECT e.plan, e.tenant_id, e.approval_level, e.approval_hash, a.quorum
 FROM opsc_execution e JOIN opsc_approval a ON a.execution_id = e.id WHERE e.id = %(execution)s
 """
 
 _CHECKED: LiteralString = "UPDATE opsc_execution SET targets_checked = true WHERE id = %(execution)s"
-
-_TARGETS: LiteralString = """
-SELECT s.key, s.kind, s.spec, s.effect, s.action_class, array_agg(r.asset_id::text ORDER BY r.asset_id::text) AS targets
-FROM opsc_step s JOIN opsc_step_run r ON r.step_id = s.id
-WHERE s.execution_id = %(execution)s GROUP BY s.id
-"""
 
 
 class StepEffects:
@@ -160,6 +158,8 @@ class StepApproval:
     def objection(self) -> str:
         """Why the step may not run; empty when it may. Resolves the targets anew until that was right once."""
         step = self._step
+        if step.step_of != step.execution_id:
+            return "this step was moved here from another run"
         if step.approval_level == 0:
             asked = fetch_one(_ASKED, {"execution": step.execution_id})
             return "the run's approval level was changed after an approval was asked for" if asked else ""
@@ -177,9 +177,13 @@ class StepApproval:
         gate = _gate_objection(step, row) if row["gated"] else ""
         if gate:
             return gate
-        if step.targets_checked:
-            return ""
-        changed = _changed_since(step.execution_id, row["approval_hash"])
+        copy = approved_run(step.execution_id, row["approval_hash"], row["approval_level"])
+        if copy is None:
+            return CHANGED
+        wrong = copy.objection(step, row) or _objection_to_place(step, row)
+        if wrong or step.targets_checked:
+            return wrong
+        changed = _changed_since(step.execution_id, copy)
         if not changed:
             fetch(_CHECKED, {"execution": step.execution_id})
         return changed
@@ -210,7 +214,17 @@ def _gate_objection(step: ClaimedStep, row: Row) -> str:
     return ""
 
 
-def _changed_since(execution_id: UUID, approved_hash: str) -> str:
+def _objection_to_place(step: ClaimedStep, row: Row) -> str:
+    """Whether the step stands where the approval put it: in the tenant, the environment and the order of steps."""
+    if not step.tenant_id == row["tenant_id"] == row["approved_tenant"]:
+        return "this step was moved to another tenant"
+    environment = step.asset_environment or step.environment
+    if row["touches"] and f"{environment}:{step.action_class}" not in row["touches"]:
+        return f"{step.asset_name or 'this step'} is in another environment ({environment}) than was approved"
+    return "a step that has to come before this one is not over" if row["too_early"] else ""
+
+
+def _changed_since(execution_id: UUID, copy: ApprovedRun) -> str:
     """Freeze the plan again with today's inventory and compare."""
     row = fetch_one(_PLAN, {"execution": execution_id})
     if row is None:
@@ -224,15 +238,9 @@ def _changed_since(execution_id: UUID, approved_hash: str) -> str:
         return f"the approval policy ({frozen.approval_policy}) asks for level {frozen.approval_level} by now"
     if frozen.approval_quorum > row["quorum"]:
         return f"the approval policy asks for {frozen.approval_quorum} people by now"
-    rows = fetch(_TARGETS, {"execution": execution_id})
-    steps = {step.id: (step.kind, step.spec, step.effect, step.action_class) for step in frozen.steps}
-    for stored_step in rows:
-        found = tuple(stored_step[name] for name in ("kind", "spec", "effect", "action_class"))
-        if found != steps.get(stored_step["key"]):
-            return "a stored step is not the one of the plan that was approved"
-    stored = {stored_step["key"]: stored_step["targets"] for stored_step in rows}
-    if approved_hash in (frozen.approval_hash, narrowed_hash(frozen.approval_hash, stored)):
-        now = {step.id: sorted(str(target) for target in step.targets) for step in frozen.steps}
-        if all(set(map(str, targets)) <= set(now.get(key, ())) for key, targets in stored.items()):
-            return ""
+    now = {step.id: set(step.targets) for step in frozen.steps}
+    are_there = all(set(targets) <= now.get(key, set()) for key, targets in copy.targets.items())
+    as_now = part_of(frozen, copy.targets) if copy.is_part else frozen
+    if are_there and as_now.approval_hash == row["approval_hash"]:
+        return ""
     return "the plan's targets or their risk changed after the approval"

@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 from executions.connectors.registry import connector_for
 from executions.plans import FrozenPlan
+from executions.plans.freeze import FrozenStep
 from executions.states import ExecutionStatus, Mode
 from safety.timeouts import AppliedPolicy
 
@@ -138,7 +139,7 @@ def run_parameters(new: NewExecution) -> dict[str, Any]:
     ]
     ids, positions, assets, numbers, attempts = (list(column) for column in zip(*runs, strict=True))
     return {
-        "steps": json.dumps(_steps(frozen)),
+        "steps": json.dumps(step_rows(frozen.steps, frozen.gated_steps())),
         "run_ids": ids,
         "run_positions": positions,
         "run_assets": assets,
@@ -147,10 +148,10 @@ def run_parameters(new: NewExecution) -> dict[str, Any]:
     }
 
 
-def _steps(frozen: FrozenPlan) -> list[dict[str, Any]]:
-    gated = frozen.gated_steps()
-    followers: dict[int, list[int]] = {step.position: [] for step in frozen.steps}
-    for step in frozen.steps:
+def step_rows(steps: Sequence[FrozenStep], gated: Collection[int]) -> list[dict[str, Any]]:
+    """What is stored of each step; `gated`: positions of those that have to be let in."""
+    followers: dict[int, list[int]] = {step.position: [] for step in steps}
+    for step in steps:
         for before in step.depends_on:
             followers[before].append(step.position)
     return [
@@ -168,11 +169,11 @@ def _steps(frozen: FrozenPlan) -> list[dict[str, Any]]:
             "retries": step.retries,
             "max_parallel": step.max_parallel,
             "estimate_s": step.estimate_s,
-            "predecessors": step.depends_on,
+            "predecessors": list(step.depends_on),
             "successors": followers[step.position],
             "gated": step.position in gated,
             "waits_on": len(step.depends_on),
             "remaining": len(step.targets),
         }
-        for step in frozen.steps
+        for step in steps
     ]

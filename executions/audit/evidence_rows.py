@@ -8,12 +8,11 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from executions.models import Approval, EffectRecord, Execution, OutputChunk, Step, StepRun
-from executions.plans.approved import approval_hash, narrowed_hash
+from executions.plans.approved import approval_hash
 from safety.sql import fetch
 
 RUNS_AT_ONCE = 200
 CHUNKS_AT_ONCE = 16
-MOST_RETRIES = 100
 
 Document = dict[str, Any]
 
@@ -52,7 +51,7 @@ def steps_of(execution: Execution) -> list[Document]:
 
 
 def execution_line(execution: Execution, steps: Sequence[Document]) -> Document:
-    """What it is and how it ended. `approval_of`: whose approval hash a retry of some step runs is a part of."""
+    """What it is and how it ended. `approval_hash_is`: over the whole plan, or the part that a retry runs."""
     names = (
         "name",
         "status",
@@ -64,7 +63,6 @@ def execution_line(execution: Execution, steps: Sequence[Document]) -> Document:
         "policy",
         "trace_id",
     )
-    whose = _bound_to(execution, steps)
     return {
         "line": "execution",
         "id": execution.pk,
@@ -74,8 +72,7 @@ def execution_line(execution: Execution, steps: Sequence[Document]) -> Document:
         "plan_hash": execution.plan_hash,
         "approval_level": execution.approval_level,
         "approval_hash": execution.approval_hash,
-        "approval_hash_is": "not rebuilt" if whose is None else "narrowed" if whose else "whole",
-        "approval_of": whose or None,
+        "approval_hash_is": _bound_to(execution, steps),
         "cancel": [execution.cancel_kind, execution.cancel_actor, execution.cancel_reason],
         "step_runs": execution.total_runs,
         **{
@@ -91,19 +88,15 @@ def decided(step: Document) -> Document:
     return {name: step[name] for name in names}
 
 
-def _bound_to(execution: Execution, steps: Sequence[Document]) -> str | None:
-    """Empty: the approval hash covers these steps; another hash: it covers them as a part of that; None: unknown."""
-    if approval_hash(execution.plan_hash, map(decided, steps)) == execution.approval_hash:
-        return ""
-    targets = {step["id"]: step["targets"] for step in steps}
-    before = execution.retry_of_id
-    for _ in range(MOST_RETRIES):
-        if before is None:
-            return None
-        of, before = Execution.objects.values_list("approval_hash", "retry_of_id").get(pk=before)
-        if narrowed_hash(of, targets) == execution.approval_hash:
-            return str(of)
-    return None
+def _bound_to(execution: Execution, steps: Sequence[Document]) -> str:
+    """Whether the approval hash covers these steps as the whole plan, or as a retry that leaves something out."""
+    for words, is_part in (("whole", False), ("part", True)):
+        if (
+            approval_hash(execution.plan_hash, map(decided, steps), is_part=is_part)
+            == execution.approval_hash
+        ):
+            return words
+    return "not rebuilt"
 
 
 def approval_lines(execution: Execution) -> Iterator[Document]:

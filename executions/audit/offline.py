@@ -10,7 +10,7 @@ from executions.audit.chain import NOTHING_BEFORE, Link
 from executions.audit.evidence import FORMAT, as_line
 from executions.audit.evidence_history import TO_HEAD, WITH_GAPS
 from executions.audit.evidence_rows import decided
-from executions.plans.approved import approval_hash, narrowed_hash
+from executions.plans.approved import approval_hash
 
 LONGEST_LINE = 1 << 28  # bytes
 INCOMPLETE = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
@@ -197,12 +197,11 @@ class Evidence:
 
     def _is_bound(self) -> bool:
         execution = self.execution
-        if execution["approval_hash_is"] == "whole":
-            return approval_hash(execution["plan_hash"], self._steps) == str(execution["approval_hash"])
-        if execution["approval_hash_is"] == "narrowed":
-            targets = {step["id"]: step["targets"] for step in self._steps}
-            return narrowed_hash(execution["approval_of"], targets) == str(execution["approval_hash"])
-        return False
+        if execution["approval_hash_is"] not in ("whole", "part"):
+            return False
+        is_part = execution["approval_hash_is"] == "part"
+        found = approval_hash(execution["plan_hash"], self._steps, is_part=is_part)
+        return found == str(execution["approval_hash"])
 
 
 def _document(line: bytes) -> Document | None:

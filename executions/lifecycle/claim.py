@@ -65,8 +65,9 @@ SELECT c.id AS step_run_id, c.execution_id, c.tenant_id, t.slug AS tenant_slug, 
        c.attempt, c.attempt_limit, extract(epoch FROM statement_timestamp() - c.started_at)::float AS tried_s,
        c.lease_token AS token, c.resume, c.verify_first, c.begun_by, c.crashes,
        c.lock_wait_s, c.waited, c.waited_for, c.queue, c.priority, c.asset_id,
-       s.id AS step_id, s.key, s.name AS step_name, s.kind, s.spec, s.action_class, s.effect, s.on_failure,
-       s.timeout_s, s.retries, s.max_parallel, s.successors, s.survives_worker, s.gated,
+       s.id AS step_id, s.execution_id AS step_of, s.key, s.name AS step_name, s.kind, s.spec,
+       s.action_class, s.effect, s.on_failure, s.timeout_s, s.retries, s.max_parallel, s.successors,
+       s.survives_worker, s.gated,
        e.requested_by_id, e.api_token_id, e.environment, e.changes_assets, e.shares_assets, e.resources, e.max_wait_s,
        e.policy, e.step_limit_s, e.lease_limit_s,
        e.shadow, e.approval_level, e.approval_hash, e.trace_id, e.fail_when_busy,
@@ -103,6 +104,7 @@ class ClaimedStep:
     targets_checked: whether the targets were compared with the approved ones. masking_version: of the tenant's
     masking rules. waited: it comes from waiting for assets (`waited_for`), so the execution's clock may stand still.
     shadow: it touches no target. resume: re-attach to the attempt that the worker `begun_by` began.
+    step_of: the execution that its step belongs to.
     """
 
     step_run_id: UUID
@@ -125,6 +127,7 @@ class ClaimedStep:
     priority: int
     asset_id: UUID | None
     step_id: int
+    step_of: UUID
     key: str
     step_name: str
     kind: str

@@ -88,11 +88,16 @@ class FrozenPlan:
     def gated_steps(self) -> frozenset[int]:
         """Positions of the steps that are approved once more before they begin: at level 3 those that the plan marks
         as approval points, else every step that changes something."""
-        if self.approval_level < risk.STEP_BY_STEP:
-            return frozenset()
-        marked = {step.position for step in self.steps if step.spec.get("approval_point")}
-        changing = {step.position for step in self.steps if step.action_class is not ActionClass.READ}
-        return frozenset(marked or changing)
+        return gated_positions(self.approval_level, self.steps)
+
+
+def gated_positions(level: int, steps: Sequence[FrozenStep]) -> frozenset[int]:
+    """Those of the steps that wait to be let in where a run is at this level."""
+    if level < risk.STEP_BY_STEP:
+        return frozenset()
+    marked = {step.position for step in steps if step.spec.get("approval_point")}
+    changing = {step.position for step in steps if step.action_class is not ActionClass.READ}
+    return frozenset(marked or changing)
 
 
 def freeze(
@@ -107,7 +112,9 @@ def freeze(
     """
     finder = TargetFinder(inventory)
     chosen = _resolve(plan, finder)
-    steps = tuple(_frozen_step(plan, index, items) for index, items in enumerate(chosen))
+    steps = tuple(
+        frozen_step(plan, index, tuple(item.id for item in items)) for index, items in enumerate(chosen)
+    )
     touched = {item.id: item for items in chosen for item in items}
     problems = [
         *finder.problems,
@@ -132,7 +139,7 @@ def _frozen_plan(
         name=plan.name,
         canonical=plan.canonical,
         plan_hash=digest,
-        approval_hash=approval_hash(digest, map(_decided, steps)),
+        approval_hash=approval_hash(digest, map(decided, steps)),
         sla=sla,
         action_class=action,
         environment=environment,
@@ -171,7 +178,8 @@ def _resolve(plan: Plan, finder: TargetFinder) -> list[tuple[InventoryItem, ...]
     return chosen
 
 
-def _frozen_step(plan: Plan, index: int, items: tuple[InventoryItem, ...]) -> FrozenStep:
+def frozen_step(plan: Plan, index: int, targets: tuple[UUID, ...]) -> FrozenStep:
+    """The step at this position of the plan, on these targets."""
     step = plan.steps[index]
     return FrozenStep(
         position=index,
@@ -185,9 +193,9 @@ def _frozen_step(plan: Plan, index: int, items: tuple[InventoryItem, ...]) -> Fr
         retries=step.retries,
         on_failure=step.on_failure,
         max_parallel=step.max_parallel,
-        estimate_s=risk.estimate_s(step, max(1, len(items))),
+        estimate_s=risk.estimate_s(step, max(1, len(targets))),
         depends_on=plan.waits_for[index],
-        targets=tuple(item.id for item in items) or (None,),
+        targets=targets or (None,),
     )
 
 
@@ -223,7 +231,7 @@ def filled_defaults(model: type[Strict]) -> Mapping[str, Any]:
     }
 
 
-def _decided(step: FrozenStep) -> dict[str, Any]:
+def decided(step: FrozenStep) -> dict[str, Any]:
     """What of a step is approved."""
     return {
         "id": step.id,

@@ -137,8 +137,8 @@ def test_a_retry_of_what_failed_is_bound_to_a_part_of_what_was_approved(world: W
     again = control.retry(first.execution_id, user=world.olga, failed_only=True, confirmed=True)
     work_until_over(again.execution_id)
     content = exported(again.execution_id)
-    assert of("execution", documents(content))["approval_hash_is"] == "narrowed"
+    assert of("execution", documents(content))["approval_hash_is"] == "part"
     assert doubts(content) == []
     assert "approval.differs" in doubts(
-        forged(content, lambda said: of("execution", said).update(approval_of="0" * 64))
+        forged(content, lambda said: of("execution", said).update(approval_hash_is="whole"))
     )
