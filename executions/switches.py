@@ -50,7 +50,9 @@ def may_turn(switch: Switch, user: Any) -> bool:
     """Whether this person may turn or lift it."""
     if user.is_superuser:
         return True
-    return switch.tenant is not None and user.has_perm("safety.turn_switch", switch)
+    return (
+        switch.tenant is not None and not switch.by_platform and user.has_perm("safety.turn_switch", switch)
+    )
 
 
 def holding(execution: Execution) -> list[Switch]:
@@ -83,10 +85,11 @@ def objection(frozen: FrozenPlan, tenant: Tenant) -> SwitchedOff | None:
     met = [switch for switch in standing if _meets(switch, frozen)]
     if not met:
         return None
-    first = met[0]
+    first = max(met, key=lambda switch: switch.by_platform)
+    who = "one of them" if first.by_platform else "somebody"
     return SwitchedOff(
         f"Runs are switched off ({first.scope}: {first.get_mode_display()}) by {first.told_by}: {first.reason}",
-        hint=f"Until {first.ends_at:%Y-%m-%d %H:%M} UTC, or until somebody lifts it on the page of switches.",
+        hint=f"Until {first.ends_at:%Y-%m-%d %H:%M} UTC, or until {who} lifts it on the page of switches.",
     )
 
 

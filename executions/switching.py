@@ -9,7 +9,7 @@ from django.db import transaction
 from executions import control, lifecycle
 from executions.errors import Conflict, NotAllowed, NotFound, Refused
 from executions.lifecycle import By
-from executions.rights import records_refusals, require
+from executions.rights import records_refusals, refusal, require
 from executions.states import ActorKind
 from executions.switches import visible
 from safety.masking.typed import mask_typed
@@ -19,6 +19,7 @@ from safety.sql import Row, fetch, fetch_one
 from safety.visibility import tenants_visible_to
 
 LONGEST_S = 30 * 86_400
+THEIRS = "The platform's operators switched this off; only they can lift it."
 
 # Two who turn one scope at the same moment come one after the other.
 _LOCK: LiteralString = "SELECT pg_advisory_xact_lock(hashtext('opsc_switch'))"
@@ -27,12 +28,12 @@ _REPLACE: LiteralString = """
 UPDATE opsc_switch SET lifted_at = least(ends_at, statement_timestamp()), lifted_by = %(by)s,
        lift_reason = 'replaced by another one'
 WHERE lifted_at IS NULL AND tenant_id IS NOT DISTINCT FROM %(tenant)s::bigint AND environment = %(environment)s
-  AND connector = %(connector)s
+  AND connector = %(connector)s AND by_platform = %(by_platform)s
 """
 
 _TURN: LiteralString = """
-INSERT INTO opsc_switch (tenant_id, environment, connector, mode, reason, turned_by, ends_at)
-VALUES (%(tenant)s, %(environment)s, %(connector)s, %(mode)s, %(reason)s, %(by)s,
+INSERT INTO opsc_switch (tenant_id, environment, connector, mode, reason, turned_by, by_platform, ends_at)
+VALUES (%(tenant)s, %(environment)s, %(connector)s, %(mode)s, %(reason)s, %(by)s, %(by_platform)s,
         statement_timestamp() + make_interval(secs => %(lasts)s)) RETURNING id
 """
 
@@ -74,6 +75,7 @@ class Scope:
 def turn(scope: Scope, *, mode: str, user: User, reason: str, lasts_s: float) -> Switch:
     """Switch off what is in the scope, for so many seconds; a standing switch of the same scope is replaced.
 
+    What superusers turn and what people of the tenant turn stand beside each other: neither replaces the other.
     `stop` cancels what runs, before this returns.
 
     Raises:
@@ -95,6 +97,7 @@ def turn(scope: Scope, *, mode: str, user: User, reason: str, lasts_s: float) ->
         "mode": mode,
         "reason": mask_typed(reason.strip())[:300],
         "by": user.get_username(),
+        "by_platform": user.is_superuser,
         "lasts": float(lasts_s),
     }
     with transaction.atomic():
@@ -149,6 +152,12 @@ def _require(switch: Switch, user: User) -> None:
         raise NotAllowed("Only a superuser may switch off what belongs to no single tenant.")
     if switch.tenant_id not in tenants_visible_to(user):
         raise NotFound("There is no such tenant.")
+    if switch.by_platform:
+        raise NotAllowed(
+            THEIRS,
+            hint="You can switch off more beside it.",
+            refused=refusal(user, "safety.turn_switch", switch, "a superuser turned it"),
+        )
     sentence = "Switching off runs needs the role operator or tenant admin, for all that the switch reaches."
     require(user, "safety.turn_switch", switch, sentence)
 
@@ -162,7 +171,7 @@ def _end(switch: Switch, by: By, reason: str) -> bool:
 
 def _record(type_: str, switch: Switch, by: By, data: dict[str, str]) -> None:
     """In the history of every tenant that the switch reaches."""
-    if switch.tenant_id is None and by.kind is ActorKind.USER:
+    if (switch.tenant_id is None or switch.by_platform) and by.kind is ActorKind.USER:
         by = By(ActorKind.USER, PLATFORM)
     told = data | {"scope": switch.scope, "reason": switch.reason}
     for row in fetch(_TENANTS, {"tenant": switch.tenant_id}):

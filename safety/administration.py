@@ -139,7 +139,7 @@ class HistoryAdmin(TenantScopedAdmin):
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         shown = not self.for_auditors or self.allowed(request, Permission.READ_AUDIT, obj)
-        return () if shown else self.for_auditors
+        return (*(self.exclude or ()), *(() if shown else self.for_auditors))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         del request, obj

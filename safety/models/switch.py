@@ -41,7 +41,9 @@ class Switch(models.Model):
     """While it stands, runs in its scope begin nothing (`hold`), are not begun (`no_new_runs`) or are ended (`stop`).
 
     Scope: everything that all of these allow; an empty one allows any. It ends at `ends_at` by itself, or earlier by
-    a person (`lifted_by`). Rows are history: never edited otherwise, never removed.
+    a person (`lifted_by`). `by_platform`: a superuser turned it, and only superusers replace or lift it; it stands
+    beside one of the tenant's own of the same scope, and both hold. Rows are history: never edited otherwise, never
+    removed.
     """
 
     tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, related_name="+", db_index=False)
@@ -50,6 +52,7 @@ class Switch(models.Model):
     mode = models.CharField(max_length=20, choices=SwitchMode.choices)
     reason = models.CharField(max_length=300)
     turned_by = models.CharField(max_length=150)
+    by_platform = models.BooleanField(default=False, db_default=False)
     turned_at = models.DateTimeField(db_default=Now())
     ends_at = models.DateTimeField()
     lifted_at = models.DateTimeField(null=True)
@@ -64,7 +67,7 @@ class Switch(models.Model):
         permissions = [("turn_switch", "Can switch off runs, and lift that")]
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "environment", "connector"],
+                fields=["tenant", "environment", "connector", "by_platform"],
                 condition=Q(lifted_at__isnull=True),
                 nulls_distinct=False,
                 name="one_open_switch_per_scope",
@@ -84,12 +87,13 @@ class Switch(models.Model):
     @property
     def told_by(self) -> str:
         """Who turned it, for those whom it holds up: people of the platform are known to nobody's tenant."""
-        return self.turned_by if self.tenant_id else PLATFORM
+        return PLATFORM if self.by_platform or not self.tenant_id else self.turned_by
 
     @property
     def told_lifted_by(self) -> str:
         """The same for who lifted it."""
-        return self.lifted_by if self.tenant_id or not self.lifted_by else PLATFORM
+        by_people = self.lifted_by and (self.by_platform or not self.tenant_id)
+        return PLATFORM if by_people else self.lifted_by
 
     @property
     def touches(self) -> list[str]:
