@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from executions.models import Execution
 from executions.states import ExecutionStatus, StepStatus
+from executions.web import happened as telling_events
 from executions.web import telling
 from executions.web.ansi import ansi_html
 
@@ -69,11 +70,14 @@ def duration(seconds: float | None) -> str:
 
 @register.filter
 def facts(data: Any) -> str:
-    """The data of an event as `name: value` pairs, empty ones left out."""
-    if not isinstance(data, dict):
-        return ""
-    said = (f"{name.replace('_', ' ')}: {value}" for name, value in data.items() if value not in ("", None))
-    return ", ".join(said)
+    """What came with an event, in words."""
+    return telling_events.facts(data)
+
+
+@register.filter
+def happened(type_: str) -> str:
+    """What an event of this type is, in words."""
+    return telling_events.happened(type_)
 
 
 @register.filter

@@ -248,7 +248,7 @@ def test_events_have_pages_of_their_own() -> None:
     older = re.search(r'href="(\?before=\d+)"', page)
     assert older
     rest = client.get(f"/executions/{execution.pk}/events/{older[1]}").content.decode()
-    assert len(re.findall("<strong>step.started", page + rest)) == 205
+    assert len(re.findall("<strong>begun", page + rest)) == 205
 
 
 def test_the_plan_page_hides_no_character() -> None:
