@@ -1,17 +1,22 @@
 """Who holds an asset or a resource, who waits for it in which order, and about how long."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import LiteralString
 from uuid import UUID
 
 from executions.lifecycle import ClaimedStep
+from executions.models import Execution, StepRun
+from executions.states import StepStatus
+from safety.models import LinePlace
 from safety.sql import fetch
 
 MOST_SAID = 3  # assets in one sentence
 LINE_SHOWN = 50
+LINES_SHOWN = 100
+FREE = "a worker; what it waited for before is free now"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +196,29 @@ def why_it_waits(step: ClaimedStep, lockables: Collection[UUID]) -> str:
     if len(lockables) > MOST_SAID:
         said.append(f"and {len(lockables) - MOST_SAID} more")
     return "; ".join(said)
+
+
+def waits_of(execution: Execution) -> list[tuple[Standing, str]]:
+    """What the execution stands in line for and does not get now, each with a clause that says why."""
+    if execution.finished_at is not None:
+        return []
+    waited = LinePlace.objects.filter(execution_id=execution.pk, tenant_id=execution.tenant_id)
+    ids = list(waited.values_list("lockable_id", flat=True)[:LINES_SHOWN])
+    found = standings(ids, execution_id=execution.pk) if ids else []
+    return [(one, one.about(execution.pk)) for one in found if one.holds_up(execution.pk)]
+
+
+def what_it_waits_for(run: StepRun, waits: Sequence[tuple[Standing, str]]) -> str:
+    """What a step run waits for now, empty when for nothing; the row keeps what it was when a worker looked last.
+
+    `waits`: what its execution waits for.
+    """
+    if run.status == StepStatus.RETRYING:
+        return run.waiting_for
+    if run.status != StepStatus.READY or run.waiting_since is None:
+        return ""
+    more = [f"and {len(waits) - MOST_SAID} more"] if len(waits) > MOST_SAID else []
+    return "; ".join([said for _, said in waits[:MOST_SAID]] + more) or FREE
 
 
 def ordinal(number: int) -> str:

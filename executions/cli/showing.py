@@ -12,10 +12,12 @@ from executions.cancel_words import cancel_words
 from executions.cli.describing import output_of, step_runs
 from executions.cli.plain import one_line, plain
 from executions.models import Execution, StepRun
+from executions.standing import Standing, waits_of, what_it_waits_for
 from executions.states import StepStatus
 
 MOST_ROWS = 500
 MOST_SAID = 100  # characters of a step's last line
+Waits = list[tuple[Standing, str]]
 COLOURS = {
     "succeeded": "green",
     "failed": "red",
@@ -44,9 +46,9 @@ def show_steps(console: Console, execution: Execution) -> None:
         table.add_column(
             heading, overflow="fold", justify="right" if heading in ("attempt", "seconds", "exit") else "left"
         )
-    runs = step_runs(execution)
+    runs, waits = step_runs(execution), waits_of(execution)
     for run in islice(runs, MOST_ROWS):
-        table.add_row(*_cells(run))
+        table.add_row(*_cells(run, waits))
     console.print(table)
     if next(runs, None) is not None:
         console.print(Text(f"… {execution.total_runs - MOST_ROWS} more step runs; --json gives all of them"))
@@ -89,7 +91,7 @@ def _facts(execution: Execution) -> list[tuple[str, str]]:
     return [(label, value) for label, value in facts if value]
 
 
-def _cells(run: StepRun) -> tuple[Text, ...]:
+def _cells(run: StepRun, waits: Waits) -> tuple[Text, ...]:
     took = ""
     if run.started_at and run.finished_at:
         took = f"{(run.finished_at - run.started_at).total_seconds():.2f}"
@@ -100,17 +102,17 @@ def _cells(run: StepRun) -> tuple[Text, ...]:
         run.attempt or "",
         took,
         "" if run.exit_code is None else run.exit_code,
-        _says(run),
+        _says(run, waits),
     ]
     cells = [Text(one_line(str(text), MOST_SAID)) for text in texts]
     cells[2] = Text(run.get_status_display(), style=COLOURS.get(run.status, ""))
     return tuple(cells)
 
 
-def _says(run: StepRun) -> str:
+def _says(run: StepRun, waits: Waits) -> str:
     """Why it waits or did not succeed; else the last line that it printed."""
-    if run.waiting_for and run.status in (StepStatus.READY, StepStatus.RETRYING):
-        return f"waiting for {run.waiting_for}"
+    if waited := what_it_waits_for(run, waits):
+        return f"waiting for {waited}"
     if run.status != StepStatus.SUCCEEDED and run.detail:
         cleaned = "" if run.cleaned_up is not False else f"clean-up failed: {run.cleanup_detail}; "
         return cleaned + run.detail

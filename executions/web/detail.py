@@ -16,7 +16,7 @@ from executions.approvals import may_decide
 from executions.budget import budget_of
 from executions.limits import reached
 from executions.models import Approval, Event, Execution
-from executions.standing import Standing, standings
+from executions.standing import Standing, standings, waits_of
 from executions.switches import holding
 from executions.voting import Tally
 from executions.web.actions import actions_for, waits_to_be_let_in
@@ -26,7 +26,7 @@ from executions.web.output import output_of
 from executions.web.permission import require
 from executions.web.telling import elapsed_s, sentence
 from safety.choices import Permission
-from safety.models import Lease, LinePlace
+from safety.models import Lease
 from safety.signin.middleware import is_no_activity
 
 EVENTS_SHOWN = 30
@@ -141,8 +141,14 @@ def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, 
     approval = Approval.objects.visible_to(request.user).filter(execution_id=found.pk)
     decision = approval.select_related("decided_by").first()
     chosen = chosen_run(found, request.user, choice.run)
+    waits = waits_of(found)
     matrix = matrix_of(
-        found, request.user, chosen=chosen, cursor=choice.after, only_trouble=choice.only_trouble
+        found,
+        request.user,
+        chosen=chosen,
+        waits=waits,
+        cursor=choice.after,
+        only_trouble=choice.only_trouble,
     )
     actions = actions_for(found, request.user)
     reads_audit = request.user.has_perm(Permission.READ_AUDIT, found)
@@ -158,7 +164,7 @@ def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, 
         "output": output_of(chosen, choice.attempt) if chosen else None,
         "events": _events(request, found),
         "leases": _leases(found),
-        "waits": _waits(found),
+        "waits": waits,
         "switches": holding(found),
         "limits": reached(found),
         "reads_audit": reads_audit,
@@ -180,13 +186,3 @@ def _leases(found: Execution) -> list[tuple[Standing, Lease]]:
     held = list(Lease.objects.filter(execution_id=found.pk, tenant_id=found.tenant_id)[:HOLDS_SHOWN])
     of = {lease.lockable_id: lease for lease in held}
     return [(standing, of[standing.lockable_id]) for standing in standings(list(of))] if of else []
-
-
-def _waits(found: Execution) -> list[tuple[Standing, str]]:
-    """What it stands in line for and does not get, each with a clause that says why."""
-    if found.finished_at is not None:
-        return []
-    waited = LinePlace.objects.filter(execution_id=found.pk, tenant_id=found.tenant_id)
-    ids = list(waited.values_list("lockable_id", flat=True)[:HOLDS_SHOWN])
-    found_standings = standings(ids, execution_id=found.pk) if ids else []
-    return [(one, one.about(found.pk)) for one in found_standings if one.holds_up(found.pk)]

@@ -1,6 +1,6 @@
 """The steps of an execution with what became of each on each target."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from uuid import UUID
@@ -10,6 +10,7 @@ from django.core.exceptions import BadRequest
 from django.db.models import Q
 
 from executions.models import Execution, Step, StepRun
+from executions.standing import Standing, what_it_waits_for
 from executions.states import StepStatus
 from executions.web.telling import elapsed_s
 
@@ -25,6 +26,7 @@ class Cell:
 
     run: StepRun
     is_chosen: bool
+    waits_for: str
 
     @property
     def target(self) -> str:
@@ -40,8 +42,8 @@ class Cell:
     @property
     def says(self) -> str:
         """What it waits for, or why it ended as it did."""
-        if self.run.waiting_for and not self.run.finished_at:
-            return f"waiting: {self.run.waiting_for}"
+        if self.waits_for:
+            return f"waiting: {self.waits_for}"
         return self.run.detail or self.run.category.replace("_", " ")
 
     @property
@@ -80,10 +82,14 @@ def matrix_of(
     user: AbstractBaseUser | AnonymousUser,
     *,
     chosen: StepRun | None,
+    waits: Sequence[tuple[Standing, str]] = (),
     cursor: str = "",
     only_trouble: bool = False,
 ) -> Matrix:
-    """The steps in their order, the targets of each by name, at most PAGE_SIZE step runs."""
+    """The steps in their order, the targets of each by name, at most PAGE_SIZE step runs.
+
+    `waits`: what the execution waits for now.
+    """
     page = StepRun.objects.filter(_after(cursor), execution_id=execution.pk).order_by("position", "id")
     if only_trouble:
         page = page.filter(status__in=TROUBLE)
@@ -94,7 +100,7 @@ def matrix_of(
     names = _names(execution, runs)
     return Matrix(
         rows=[
-            Row(step, _said(step.predecessors, names), _cells(of_step, chosen))
+            Row(step, _said(step.predecessors, names), _cells(of_step, chosen, waits))
             for step, of_step in groupby(runs[:PAGE_SIZE], key=lambda run: run.step)
         ],
         next=f"{following.position}.{following.pk}" if following else "",
@@ -143,6 +149,10 @@ def _said(positions: Iterable[int], names: dict[int, str]) -> str:
     return ", ".join(names[position] for position in positions if position in names)
 
 
-def _cells(runs: Iterable[StepRun], chosen: StepRun | None) -> list[Cell]:
-    cells = [Cell(run, chosen is not None and run.pk == chosen.pk) for run in runs]
+def _cells(
+    runs: Iterable[StepRun], chosen: StepRun | None, waits: Sequence[tuple[Standing, str]]
+) -> list[Cell]:
+    cells = [
+        Cell(run, chosen is not None and run.pk == chosen.pk, what_it_waits_for(run, waits)) for run in runs
+    ]
     return sorted(cells, key=lambda cell: cell.target)

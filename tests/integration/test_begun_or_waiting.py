@@ -1,5 +1,6 @@
 """A run that has only waited for an asset has not begun: switches and limits hold it like one that was not claimed."""
 
+import time
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -30,11 +31,11 @@ def one_holds_and_one_waits(world: World, mark: Path) -> tuple[UUID, UUID]:
     world.here()
     two = script("true", "a"), script("true", "b")
     first = world.submit(*two, targets=["here"]).execution_id
-    engine.run(claim(), 0.0)
+    engine.run(claim(), time.monotonic())
     later = timezone.now() + timedelta(hours=1)  # until the test lets it go on
     StepRun.objects.filter(execution=first, status="ready").update(not_before=later)
     second = world.submit(script(f"touch {mark}"), targets=["here"]).execution_id
-    engine.run(claim(), 0.0)
+    engine.run(claim(), time.monotonic())
     waiting = runs_of(second)[0]
     assert (status_of(second), waiting.status, waiting.attempt) == ("running", "ready", 0)
     assert waiting.waiting_since is not None

@@ -44,7 +44,7 @@ def a_run_in_trouble(user: User) -> Execution:
     a_step_run(copy, first, status="succeeded", exit_code=0)
     a_step_run(copy, second, status="failed", exit_code=2, detail="exit code 2")
     unknown = a_step_run(reload, first, status="interrupted", detail="its worker was lost")
-    a_step_run(reload, second, status="ready", waiting_for="web-02, held by Patch staging")
+    a_step_run(reload, second, status="retrying", waiting_for="the secret store vault: unreachable")
     output(unknown, "half of the \x1b[31mwork\x1b[0m")
     a_dead_letter(unknown)
     a_lease(execution, first, under_review=True, reason="outcome unknown")
@@ -63,7 +63,7 @@ def test_the_page_says_what_an_operator_needs_to_know() -> None:
         "Asked for by olga,",
         execution.plan_hash[:12],
         "read, background, fast",
-        "waiting: web-02, held by Patch staging",
+        "waiting: the secret store vault: unreachable",
         "exit code 2",
         "command, read , after Copy".replace(" ,", ","),
         "half of the work",
@@ -248,7 +248,7 @@ def test_events_have_pages_of_their_own() -> None:
     older = re.search(r'href="(\?before=\d+)"', page)
     assert older
     rest = client.get(f"/executions/{execution.pk}/events/{older[1]}").content.decode()
-    assert len(re.findall("<strong>begun", page + rest)) == 205
+    assert len(re.findall("<strong>step.started", page + rest)) == 205
 
 
 def test_the_plan_page_hides_no_character() -> None:
