@@ -1,12 +1,13 @@
 """Which runs of a tenant touch real targets: off, shadow, canary, full."""
 
-import hashlib
+from django.utils.crypto import salted_hmac
 
 from executions.errors import RolloutOff
 from executions.plans import FrozenPlan
 from safety.models import Phase, Rollout, Tenant
 
 PARTS = 100  # a plan falls into one of so many, by its hash
+_SALT = "opsconductor.canary"
 
 
 def rollout_of(tenant: Tenant) -> Rollout:
@@ -34,6 +35,6 @@ def is_shadow(frozen: FrozenPlan, tenant: Tenant) -> bool:
 
 
 def part_of(tenant: Tenant, plan_hash: str) -> int:
-    """0 to 99. What is let in at some percentage is let in at every higher one."""
-    digest = hashlib.sha256(f"{tenant.slug}:{plan_hash}".encode()).digest()
+    """0 to 99, known only with SECRET_KEY. What is let in at some percentage is let in at every higher one."""
+    digest = salted_hmac(_SALT, f"{tenant.slug}:{plan_hash}", algorithm="sha256").digest()
     return int.from_bytes(digest[:8], "big") % PARTS

@@ -109,6 +109,20 @@ def test_a_canary_lets_the_same_plans_in_and_at_every_higher_percentage(world: W
     assert parts != [part_of(world.other, one) for one in hashes]
 
 
+def test_a_higher_percentage_keeps_in_who_was_in(world: World, boss: User) -> None:
+    names = [f"plan {number}" for number in range(60)]
+
+    def let_in(percent: int) -> set[str]:
+        roll(world, boss, "canary", percent=percent, most_level=3)
+        runs = {name: world.submit(wait_step(), name=name) for name in names}
+        shadows = Execution.objects.filter(shadow=True).values_list("pk", flat=True)
+        return {name for name, run in runs.items() if run.execution_id not in shadows}
+
+    sides = [let_in(percent) for percent in (10, 20, 50)]
+    assert sides[0] <= sides[1] <= sides[2]
+    assert sides[0] < sides[2]
+
+
 def test_a_canary_has_a_highest_level(world: World, boss: User) -> None:
     world.here("prod-1", environment="prod")
     roll(world, boss, "canary", percent=50, most_level=0)
