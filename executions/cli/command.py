@@ -12,6 +12,7 @@ from rich.console import Console
 
 from executions.cli import failing
 from executions.cli.failing import Trouble
+from safety.masking.typed import NOTICE, noticing
 
 WIDE = 160  # columns where the output is no terminal
 
@@ -58,7 +59,11 @@ class OpsCommand(BaseCommand, ABC):
 
     def _act_or_explain(self, options: dict[str, Any]) -> int:
         try:
-            return self.act(options)
+            with noticing() as seen:
+                code = self.act(options)
+            if seen.masked:
+                self.note(NOTICE)
+            return code
         except failing.EXPECTED as error:
             code, troubles = failing.explain(error)
             self.complain(troubles)

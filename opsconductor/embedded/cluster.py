@@ -7,6 +7,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,7 +118,7 @@ class Cluster:
         return pid
 
     def stop(self) -> None:
-        """End the server, if it runs, in an orderly way; clients are disconnected.
+        """End the server, if it runs, in an orderly way, and remove its folder of sockets; clients are disconnected.
 
         Raises:
           EmbeddedPostgresError: It is still there after 40 seconds.
@@ -125,6 +126,8 @@ class Cluster:
         pid = self.running_pid()
         if pid and not processes.end(pid, str(self.data), STOP_STEPS):
             raise EmbeddedPostgresError(f"PostgreSQL (pid {pid}) on {self.data} does not stop.")
+        with suppress(OSError):  # somebody else put something into it
+            self.sockets.rmdir()
 
     def create_database(self, name: str) -> None:
         """Make a database unless it is there, and set the password; proves that the server answers."""
@@ -202,7 +205,7 @@ class Cluster:
 
 
 def private_folder(path: Path, uid: int) -> None:
-    """Make a folder that only `uid` (and root) can enter, or check that it is one.
+    """Make a folder that only `uid` (and root) can enter, or check that it is one; its age begins anew.
 
     Raises:
       EmbeddedPostgresError: Somebody else made it, it is a link, or it cannot be made.
@@ -210,14 +213,15 @@ def private_folder(path: Path, uid: int) -> None:
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()
-        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid():
+        is_folder, is_shut = stat.S_ISDIR(found.st_mode), not stat.S_IMODE(found.st_mode) & 0o077
+        if is_folder and found.st_uid == os.geteuid():
             path.chmod(0o700)
             os.chown(path, uid, -1)
-            return
+        elif not is_folder or found.st_uid != uid or not is_shut:
+            raise EmbeddedPostgresError(f"{path} is not a private folder of uid {uid}: remove it.")
+        os.utime(path)
     except OSError as problem:
         raise EmbeddedPostgresError(f"{path} cannot be used: {problem.strerror}.") from problem
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid or stat.S_IMODE(found.st_mode) & 0o077:
-        raise EmbeddedPostgresError(f"{path} is not a private folder of uid {uid}: remove it.")
 
 
 def _last_line(text: str) -> str:

@@ -3,8 +3,9 @@
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,8 @@ from opsconductor.embedded.programs import EmbeddedPostgresError
 __all__ = ["EmbeddedPostgresError", "Running", "database_url", "ensure_running"]
 
 DATABASE = "opsconductor"
+SOCKETS = Path("/tmp")  # noqa: S108  (each folder in it is private: owner and mode are checked)
+STALE_S = 3600.0
 
 
 def database_url(data_dir: Path) -> str:
@@ -71,6 +74,7 @@ def ensure_running(data_dir: Path) -> Running:
         _open_for_other_account(data_dir)
         with _locked(data_dir / "postgres.start.lock", fcntl.LOCK_EX):
             if cluster.running_pid() is None:
+                _forget_empty_folders()
                 cluster.initialise()
                 cluster.start()
             cluster.create_database(DATABASE)
@@ -83,7 +87,15 @@ def ensure_running(data_dir: Path) -> Running:
 def _sockets(data_dir: Path) -> Path:
     # Not TMPDIR: every process of the same user must come to the same folder.
     name = hashlib.sha256(os.fsencode(data_dir.absolute())).hexdigest()[:12]
-    return Path(f"/tmp/opsc-{os.geteuid()}-{name}")  # noqa: S108  (private: owner and mode are checked)
+    return SOCKETS / f"opsc-{os.geteuid()}-{name}"
+
+
+def _forget_empty_folders() -> None:
+    """Remove what servers of ours that were killed left behind; one that starts right now makes its folder young."""
+    for folder in SOCKETS.glob(f"opsc-{os.geteuid()}-{'[0-9a-f]' * 12}"):
+        with suppress(OSError):  # not empty, or not ours
+            if time.time() - folder.lstat().st_mtime > STALE_S:
+                folder.rmdir()
 
 
 def _open_for_other_account(data_dir: Path) -> None:

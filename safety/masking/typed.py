@@ -1,11 +1,38 @@
 """What people type into reasons and comments, without what looks like a secret."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
 from safety.masking.live import mask_values
 from safety.masking.masker import Masker
 from safety.masking.spans import MaskingError
 from safety.secrets.written import WRITTEN
 
 WITHHELD = "[withheld: masking failed]"
+NOTICE = "What looked like a secret was not stored."
+
+
+@dataclass
+class Noticed:
+    """Whether something typed was changed by masking."""
+
+    masked: bool = False
+
+
+_noticed: ContextVar[Noticed | None] = ContextVar("masking_of_what_was_typed", default=None)
+
+
+@contextmanager
+def noticing() -> Iterator[Noticed]:
+    """See whether what somebody types within is changed by masking, so that they can be told."""
+    seen = Noticed()
+    token = _noticed.set(seen)
+    try:
+        yield seen
+    finally:
+        _noticed.reset(token)
 
 
 def mask_typed(text: str) -> str:
@@ -17,6 +44,10 @@ def mask_typed(text: str) -> str:
     try:
         masker = Masker()
         masker.added = (WRITTEN,)
-        return masker.text(mask_values(text))
+        masked = masker.text(mask_values(text))
     except MaskingError:
-        return WITHHELD
+        masked = WITHHELD
+    seen = _noticed.get()
+    if seen is not None and masked != text:
+        seen.masked = True
+    return masked

@@ -212,7 +212,7 @@ def start_and_stop(data_dir: Path) -> None:
     for _ in range(2):
         with postgres.ensure_running(data_dir):
             connect(data_dir).close()
-    Path(environ.Env.db_url_config(postgres.database_url(data_dir))["HOST"]).rmdir()
+    assert not Path(environ.Env.db_url_config(postgres.database_url(data_dir))["HOST"]).exists()
 
 
 def test_an_ordinary_user_needs_no_namespace_and_no_other_account(public_folder: Path):
@@ -247,3 +247,32 @@ def test_root_without_namespaces_changes_to_an_account_and_to_no_rights_but_its_
     start_and_stop(public_folder / "data")
 
     assert public_folder.stat().st_mode == before
+
+
+def test_the_folder_of_sockets_goes_with_the_server(users: Callable[[], User], data_dir: Path):
+    sockets = Path(environ.Env.db_url_config(postgres.database_url(data_dir))["HOST"])
+    one, other = users(), users()
+    one.server(), other.server()
+    assert sockets.is_dir()
+    one.leave()
+    assert sockets.is_dir()
+    other.leave()
+    assert not sockets.exists()
+
+
+def test_a_start_removes_old_empty_folders_of_the_same_user_and_no_others(
+    users: Callable[[], User], data_dir: Path
+):
+    name = f"opsc-{os.geteuid()}-{os.urandom(5).hex()}"
+    stale, young, used, foreign = (Path("/tmp") / f"{name}{end}" for end in ("00", "01", "02", "-x"))
+    try:
+        for folder in (stale, young, used, foreign):
+            folder.mkdir(mode=0o700)
+        (used / ".s.PGSQL.5432").touch()
+        for folder in (stale, used, foreign):
+            os.utime(folder, (0, 0))
+        users().server()
+        assert [folder.exists() for folder in (stale, young, used, foreign)] == [False, True, True, True]
+    finally:
+        for folder in (stale, young, used, foreign):
+            shutil.rmtree(folder, ignore_errors=True)
