@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from executions import dispatch, idempotency, immediate_slots, limits, overriding, rollout, switches
 from executions.errors import Conflict, KeyMismatch, NotAllowed, RanBefore, Refusal, SwitchedOff
 from executions.inventory import frozen_for
+from executions.lifecycle import By
 from executions.models import Execution
 from executions.new_execution import NewExecution
 from executions.plans import FrozenPlan, Plan, parse_plan
@@ -164,7 +165,7 @@ def _new(
         frozen=frozen,
         tenant_id=tenant.pk,
         user_id=user.pk,
-        user_name=user.get_username(),
+        user_name=By.user(user).name,
         policy=policy_for(frozen.sla, frozen.action_class, tenant.pk),
         idempotency_key=idempotency.of_shadow(key) if shadow else key,
         mode=Mode.IMMEDIATE if runs_here else Mode.BACKGROUND,

@@ -6,6 +6,7 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("executions.web.urls")),
     path("", include("executions.web.sign_in_urls")),
+    path("api/", include("executions.api.urls")),
     path("admin/", admin.site.urls),
 ]
 

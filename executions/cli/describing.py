@@ -1,6 +1,7 @@
 """An execution as data: what `--json` prints and what the tables are made of."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from executions.budget import budget_of
@@ -9,8 +10,13 @@ from executions.models import Approval, EffectRecord, Execution, OutputChunk, St
 COUNTED = ("succeeded", "failed", "timed_out", "cancelled", "skipped", "interrupted")
 
 
-def describe(execution: Execution, *, output: bool = False) -> dict[str, Any]:
-    """Everything about the execution as plain data; `output` adds what its steps said, masked as stored."""
+def describe(
+    execution: Execution, *, output: bool = False, most_step_runs: int | None = None
+) -> dict[str, Any]:
+    """Everything about the execution as plain data; `output` adds what its steps said, masked as stored.
+
+    `most_step_runs`: only the first so many of them (None: all).
+    """
     approval = Approval.objects.filter(execution=execution).select_related("decided_by").first()
     return {
         "id": execution.pk,
@@ -43,7 +49,7 @@ def describe(execution: Execution, *, output: bool = False) -> dict[str, Any]:
         "budget": budget_of(execution).as_data(),
         "progress": {"percent": execution.percent, "total": execution.total_runs, "open": execution.open_runs}
         | {name: getattr(execution, f"{name}_runs") for name in COUNTED},
-        "steps": [_step_run(run, output=output) for run in step_runs(execution)],
+        "steps": [_step_run(run, output=output) for run in islice(step_runs(execution), most_step_runs)],
     }
 
 

@@ -10,6 +10,9 @@ from executions.lifecycle.errors import StaleTransition
 from executions.models import Execution
 from executions.states import EXECUTION_MOVES, REPEATABLE_EXECUTION, TERMINAL_EXECUTION, ActorKind
 from safety.sql import fetch, fetch_one
+from safety.tokens.bearing import bearing_of
+
+LONGEST_ACTOR = 150
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,10 @@ class By:
 
     @classmethod
     def user(cls, user: Any) -> "By":
-        return cls(ActorKind.USER, user.get_username())
+        """The person, and the API token that they came with."""
+        bearing = bearing_of(user)
+        name = user.get_username()
+        return cls(ActorKind.USER, f"{name} (token {bearing.name})"[:LONGEST_ACTOR] if bearing else name)
 
     @classmethod
     def system(cls, name: str = "scheduler") -> "By":

@@ -12,7 +12,14 @@ from django.shortcuts import render
 from executions.errors import Conflict, KeyMismatch, LimitReached, NotAllowed, NotFound, Refused, TooFast
 
 P = ParamSpec("P")
-_STATUS: dict[type[Refused], int] = {KeyMismatch: 422, TooFast: 429, LimitReached: 422, Conflict: 409}
+_STATUS: dict[type[Refused], int] = {
+    NotFound: 404,
+    NotAllowed: 403,
+    KeyMismatch: 422,
+    TooFast: 429,
+    LimitReached: 422,
+    Conflict: 409,
+}
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
@@ -28,10 +35,14 @@ def shows_refusals(view: View[P]) -> View[P]:
         except NotAllowed as refusal:
             raise PermissionDenied(_sentence(refusal)) from refusal
         except Refused as refusal:
-            status = next((status for kind, status in _STATUS.items() if isinstance(refusal, kind)), 400)
-            return _page(request, refusal, status, kwargs)
+            return _page(request, refusal, status_of(refusal), kwargs)
 
     return wrapped
+
+
+def status_of(refusal: Refused) -> int:
+    """The HTTP status that says it."""
+    return next((status for kind, status in _STATUS.items() if isinstance(refusal, kind)), 400)
 
 
 def _page(request: HttpRequest, refusal: Refused, status: int, where: dict[str, Any]) -> HttpResponse:

@@ -8,6 +8,9 @@ from uuid import UUID
 
 import requests
 
+from executions import api_tokens
+from executions.api_tokens import Wanted
+from executions.fresh import BY_COMMAND
 from executions.models import Execution
 from executions.web import one_time
 from safety.models import Switch
@@ -28,6 +31,10 @@ class Visitor:
         self.web, self.name = web, name
         self.pages: list[Place] = []
         self._session = requests.Session()
+
+    def come_with(self, token: str) -> None:
+        """Send this API token from now on."""
+        self._session.headers["Authorization"] = f"Bearer {token}"
 
     def get(self, address: str) -> requests.Response:
         return self._kept("GET", address, self._session.get(self.web + address, timeout=30))
@@ -66,6 +73,19 @@ def sign_in_all(stage: Stage) -> dict[str, Visitor]:
         everybody[user.get_username()].get(address)
         assert everybody[user.get_username()].post(address).ok
     return everybody
+
+
+def a_program(stage: Stage) -> Visitor:
+    """A program of Olga's with a token, which it also sends where it must not."""
+    wanted = Wanted(name="hunt", tenant=stage.world.acme, scopes=["read"], days=1)
+    _, value = api_tokens.create(wanted, by=stage.world.olga, signed_in=BY_COMMAND)
+    stage.canaries.add("api_token", "API token of a program", value, (value.rpartition("_")[2],))
+    program = Visitor(stage.web, "a program")
+    assert program.get(f"/api/v1/token?token={value}").status_code == 400
+    program.come_with(value)
+    assert program.get("/api/v1/token").json()["account"] == "olga"
+    stage.canaries.prove("api_token", "the API says that it is Olga's")
+    return program
 
 
 def submit(visitor: Visitor, tenant: int, plan: dict[str, Any]) -> UUID:

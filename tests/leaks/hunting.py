@@ -117,7 +117,7 @@ def _planted(stage: Stage, decoy: Canary) -> Iterator[None]:
 
 
 def _run(stage: Stage, decoy: str, sampler: Sampler) -> tuple[list[Place], int]:
-    everybody = acts.sign_in_all(stage)
+    everybody = acts.sign_in_all(stage) | {"program": acts.a_program(stage)}
     try:
         olga, places = everybody["olga"], []
         places += acts.mistakes(stage, olga, stage.folder)

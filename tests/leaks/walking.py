@@ -12,11 +12,18 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, r
 
 from executions.models import Asset, Execution, Step, StepRun
 from safety.models import Switch, Tenant
+from safety.tokens.models import ApiToken
 from tests.leaks.acts import Visitor
 
 MOST_OBJECTS = 3  # of one table in the admin, each with four pages; the tables are searched as a whole, too
 # What a part of an address is the key of.
-TABLES = {"execution_id": Execution, "step_run_id": StepRun, "asset_id": Asset, "switch_id": Switch}
+TABLES = {
+    "execution_id": Execution,
+    "step_run_id": StepRun,
+    "asset_id": Asset,
+    "switch_id": Switch,
+    "token_id": ApiToken,
+}
 NOT_THERE = ("/no/such/page", "/admin/no/such/page")
 
 
