@@ -79,11 +79,11 @@ def create(
         if (fetch_one(_GOOD, {"user": holder.pk}) or {"number": MOST_TOKENS})["number"] >= MOST_TOKENS:
             raise Refused(f"An account has at most {MOST_TOKENS} tokens.", hint="Revoke those not in use.")
         token = _stored(wanted, made, holder, by, name, networks)
-        _tell("token.created", What.TOKEN_MADE, token, by)
+        _tell("token.created", What.TOKEN_MADE, token, by, address=signed_in.address)
     return token, made.value
 
 
-def revoke(token_id: int, *, by: User) -> bool:
+def revoke(token_id: int, *, by: User, reason: str = "") -> bool:
     """End a token for good: it opens nothing any more, and what was submitted with it stops before its next step.
 
     Returns: False when it was revoked before. Raises NotFound: there is none, or not for this person to revoke.
@@ -94,7 +94,7 @@ def revoke(token_id: int, *, by: User) -> bool:
     with transaction.atomic():
         if fetch_one(_REVOKE, {"id": token.pk, "by": by.pk}) is None:
             return False
-        _tell("token.revoked", What.TOKEN_REVOKED, token, by)
+        _tell("token.revoked", What.TOKEN_REVOKED, token, by, reason=mask_typed(reason))
     return True
 
 
@@ -167,7 +167,9 @@ def _stored(wanted: Wanted, made: Made, holder: User, by: User, name: str, netwo
     return ApiToken.objects.select_related("user", "tenant").get(pk=(row or {})["id"])
 
 
-def _tell(type_: str, what: What, token: ApiToken, by: User) -> None:
+def _tell(
+    type_: str, what: What, token: ApiToken, by: User, *, address: str | None = None, **more: str
+) -> None:
     """In the tenant's history, and with the account."""
     lifecycle.record(
         type_,
@@ -181,6 +183,7 @@ def _tell(type_: str, what: What, token: ApiToken, by: User) -> None:
             "scopes": ", ".join(token.scopes),
             "networks": ", ".join(token.networks) or "every",
             "expires_at": token.expires_at.isoformat(),
-        },
+        }
+        | more,
     )
-    record(token.user, what, method=METHOD, detail=str(token), by=by)
+    record(token.user, what, method=METHOD, detail=str(token), address=address, by=by)

@@ -15,6 +15,9 @@ from safety.tokens.accounts import is_service_account
 from safety.tokens.models import ServiceAccount
 
 LONGEST_PURPOSE = 300
+LONGEST_NAME = 150
+
+NAME_TAKEN = "This name is too long, or taken."
 
 
 def create(name: str, *, tenant: Tenant, owner: User, purpose: str, by: User) -> ServiceAccount:
@@ -24,21 +27,29 @@ def create(name: str, *, tenant: Tenant, owner: User, purpose: str, by: User) ->
       NotAllowed: The person does not administer all of the tenant.
       Refused: No such name can be given, or nobody of the tenant would answer for it.
     """
-    _require_admin(tenant, by)
-    _require_owner(owner, tenant)
+    require_may_create(name, tenant=tenant, owner=owner, by=by)
     try:
-        UnicodeUsernameValidator()(name)
         with transaction.atomic():
-            user = User.objects.create_user(name[:150])
+            user = User.objects.create_user(name)
             account = ServiceAccount.objects.create(
                 user=user, tenant=tenant, owner=owner, purpose=mask_typed(purpose.strip())[:LONGEST_PURPOSE]
             )
             _tell("service_account.created", account, by)
+    except IntegrityError as problem:  # by another request at this very moment
+        raise Refused(NAME_TAKEN) from problem
+    return account
+
+
+def require_may_create(name: str, *, tenant: Tenant, owner: User, by: User) -> None:
+    """Raises like `create`."""
+    _require_admin(tenant, by)
+    _require_owner(owner, tenant)
+    try:
+        UnicodeUsernameValidator()(name)
     except ValidationError as problem:
         raise Refused("An account cannot have this name.", hint="Letters, digits and @ . + - _") from problem
-    except IntegrityError as problem:
-        raise Refused("There is an account of this name.", hint="Choose another.") from problem
-    return account
+    if len(name) > LONGEST_NAME or User.objects.filter(username=name).exists():
+        raise Refused(NAME_TAKEN, hint="Choose another name.")
 
 
 def change(account: ServiceAccount, *, owner: User, purpose: str, by: User) -> None:
@@ -46,16 +57,21 @@ def change(account: ServiceAccount, *, owner: User, purpose: str, by: User) -> N
 
     Whoever makes somebody its owner gives them all that it may do, so they need the right to give that.
     """
+    require_may_change(account, owner=owner, by=by)
+    with transaction.atomic():
+        account.owner, account.purpose = owner, mask_typed(purpose.strip())[:LONGEST_PURPOSE]
+        account.save(update_fields=["owner", "purpose"])
+        _tell("service_account.changed", account, by)
+
+
+def require_may_change(account: ServiceAccount, *, owner: User, by: User) -> None:
+    """Raises like `create`. `account`: as it is now."""
     _require_admin(account.tenant, by)
     if owner.pk != account.owner_id:
         _require_owner(owner, account.tenant)
         for membership in Membership.objects.standing().filter(user=account.user).select_related("user"):
             if objection := may_grant(by, membership):
                 raise NotAllowed(f"You cannot hand over what it may do. {objection}")
-    with transaction.atomic():
-        account.owner, account.purpose = owner, mask_typed(purpose.strip())[:LONGEST_PURPOSE]
-        account.save(update_fields=["owner", "purpose"])
-        _tell("service_account.changed", account, by)
 
 
 def _require_admin(tenant: Tenant, by: User) -> None:

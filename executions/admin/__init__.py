@@ -1,6 +1,7 @@
 """The tables of the domain in the admin, one file each; history is read-only."""
 
 from executions.admin import (  # noqa: F401  (each registers its table)
+    api_token,
     approval,
     asset,
     audit_link,
@@ -11,6 +12,7 @@ from executions.admin import (  # noqa: F401  (each registers its table)
     lease,
     output_chunk,
     reservation,
+    service_account,
     step,
     step_gate,
     step_run,

@@ -11,12 +11,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from executions.api_tokens import tokens_of
 from executions.web.permission import person
 from safety.signin import door, sessions
 from safety.signin.models import RecoveryCode, SecondFactor, SignInRecord
 from safety.signin.records import What, record
 
 RECORDS_SHOWN = 20
+TOKENS_SHOWN = 100
 
 
 class OwnPasswordForm(PasswordChangeForm):
@@ -44,6 +46,7 @@ def account(request: HttpRequest) -> HttpResponse:
         request,
         "registration/account.html",
         {
+            "tokens": tokens_of(user)[:TOKENS_SHOWN],
             "records": records[:RECORDS_SHOWN],
             "second_factor": SecondFactor.objects.filter(user=user).first(),
             "recovery_codes": RecoveryCode.objects.filter(user=user).count(),

@@ -31,11 +31,14 @@ from safety.models import (
     TenantRole,
     TimeoutPolicy,
 )
+from safety.tokens.models import ServiceAccount
 from tests import factories
 
 pytestmark = pytest.mark.usefixtures("live_db")
 
-OURS = [*apps.get_app_config("executions").get_models(), *apps.get_app_config("safety").get_models()]
+OURS = [
+    model for label in ("executions", "safety", "tokens") for model in apps.get_app_config(label).get_models()
+]
 EDITABLE = {
     Limit,
     Tenant,
@@ -47,6 +50,7 @@ EDITABLE = {
     MaskingRule,
     SecretStore,
     TenantRole,
+    ServiceAccount,
 }
 # Rows that belong to no tenant.
 SHARED = {Worker, ApprovalPolicy, TenantRole, TimeoutPolicy}
@@ -89,6 +93,8 @@ def a_bit_of_everything(number: int = 0) -> Execution:
         tenant_id=execution.tenant_id, actor_id=user.pk, question="run:read", allowed=True, reason=""
     )
     factories.an_audit_link(execution, number + 1)
+    robot = factories.a_service_account(user, name=f"robot-{number}")
+    factories.a_token(robot.user, created_by=user)
     SecretStore.objects.create(
         tenant_id=execution.tenant_id, name=f"store{number}", kind="file", settings={}, prefixes=["x"]
     )

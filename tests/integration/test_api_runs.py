@@ -175,3 +175,14 @@ def test_a_body_that_makes_no_sense_is_refused(body: str, status: int, code: str
     _, value = factories.a_token(olga)
     execution = factories.an_execution(olga)
     assert error_of(sent(value, f"executions/{execution.pk}/cancel", body)) == (status, code)
+
+
+def test_the_page_of_a_run_says_whose_program_asked_for_it_and_with_which_token() -> None:
+    olga = factories.olga()
+    robot = factories.a_service_account(olga, Role.OPERATOR).user
+    token, value = factories.a_token(robot)
+    run = sent(value, "executions", a_plan()).json()["execution"]["id"]
+    client = Client()
+    client.force_login(olga)
+    page = " ".join(client.get(f"/executions/{run}/").content.decode().split())
+    assert f"robot (a service account of olga) with the token <bdi>{token.name}</bdi>" in page

@@ -12,7 +12,7 @@ from django.db import connection, models
 
 from tests.history import APPEND_ONLY
 
-APPS = ("executions", "safety", "signin")
+APPS = ("executions", "safety", "signin", "tokens")
 # Rows that everybody reads, of no tenant.
 PLATFORM = {"opsc_worker", "opsc_approval_policy", "opsc_role", "opsc_timeout_policy"}
 # Text that is no free text: what the database or the code holds to a form or to a list of words.
@@ -37,6 +37,8 @@ MACHINE = {
     "opsc_sign_in.what",
     "opsc_sign_in_count.kind",
     "opsc_recovery_code.digest",
+    "opsc_api_token.digest",
+    "opsc_api_token.networks",
     "opsc_second_factor.sealed",
     "opsc_masking_rule.pattern",
     "opsc_masking_rule.kind",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
@@ -148,3 +148,15 @@ def _tenant_b(rows_of_a: dict[str, list[Any]]) -> tuple[Tenant, User, Execution]
 def ids_of(scene: Scene) -> set[str]:
     """The UUIDs of A's rows, as text."""
     return {str(key) for keys in scene.rows_of_a.values() for key in keys if isinstance(key, UUID)}
+
+
+def elsewhere(place: Filled) -> Filled:
+    """The same address with ids that nothing has."""
+    arguments = {name: _nothing(value) for name, value in place.arguments.items()}
+    return Filled(place.name, arguments, reverse(place.name, kwargs=arguments), place.is_first)
+
+
+def _nothing(value: object) -> object:
+    if isinstance(value, UUID):
+        return uuid4()
+    return value + 10**6 if isinstance(value, int) else f"{value}-9"
