@@ -7,15 +7,14 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from executions import dispatch, lifecycle
+from executions.authority import APPROVE, Authority, authority
 from executions.errors import Conflict, NotAllowed, NotFound
-from executions.four_eyes import same_hands
 from executions.fresh import NOT_SAID, SignedIn, require_fresh
 from executions.lifecycle import By, Ready
 from executions.models import Approval, Execution, Vote
 from executions.rights import records_refusals, refusal
 from executions.states import ExecutionStatus, StepStatus
 from executions.voting import Tally, cast, closed
-from safety import rbac
 from safety.masking.typed import mask_typed
 from safety.sql import fetch, fetch_one
 
@@ -79,21 +78,16 @@ def approve(
     comment = mask_typed(comment)
     with transaction.atomic():
         execution = locked(execution_id, user)
-        _require_decision(execution, user)
+        right = _require_decision(execution, user)
         require_fresh(execution.approval_level, signed_in)
-        if approval_hash != execution.approval_hash:
-            raise Conflict(
-                f"This approval is for {approval_hash[:12]}, but what would run is "
-                f"{execution.approval_hash[:12]}.",
-                hint="Look at the plan again.",
-            )
-        cast(execution, user, Vote.Decision.APPROVED, comment, signed_in)
+        require_hash(execution, approval_hash)
+        cast(execution, user, Vote.Decision.APPROVED, comment, signed_in, delegation=right.delegation)
         missing = tally_of(execution).missing
         if missing:
-            _record("approval.voted", execution, user, comment, signed_in, missing=missing)
+            _record("approval.voted", execution, user, comment, signed_in, missing=missing, **right.as_data())
             return missing
-        _decide(execution, user, Approval.Status.APPROVED, comment, signed_in)
-        _queue(execution, By.user(user), comment)
+        decide(execution, user, Approval.Status.APPROVED, comment, signed_in, right)
+        queue(execution, By.user(user), comment)
         return 0
 
 
@@ -109,9 +103,9 @@ def reject(
     comment = mask_typed(comment)
     with transaction.atomic():
         execution = locked(execution_id, user)
-        _require_decision(execution, user)
-        cast(execution, user, Vote.Decision.REJECTED, comment, signed_in)
-        _decide(execution, user, Approval.Status.REJECTED, comment, signed_in)
+        right = _require_decision(execution, user)
+        cast(execution, user, Vote.Decision.REJECTED, comment, signed_in, delegation=right.delegation)
+        decide(execution, user, Approval.Status.REJECTED, comment, signed_in, right)
         lifecycle.move(
             execution_id,
             from_status=ExecutionStatus.PENDING_APPROVAL,
@@ -143,29 +137,19 @@ def expire_due() -> int:
     return expired
 
 
-def may_decide(execution: Execution, user: Any) -> str:
-    """Why this person may not approve or reject it, as a sentence; empty when they may.
-
-    Level 1: whoever may run it, the requester included. Above: an approver who did not ask for it.
-    """
-    if objection := same_hands(execution, user):
-        return objection
-    if execution.approval_level <= 1:
-        running = rbac.Question(
-            tenant_id=execution.tenant_id, actor_id=user.pk, wants=rbac.to_run(rbac.touched_by(execution))
-        )
-        may_run = rbac.look(running).allowed or user.has_perm("executions.approve_execution", execution)
-        return "" if may_run else "You may not run such steps, so you cannot confirm them."
-    if not user.has_perm("executions.approve_execution", execution):
-        where = ", ".join(dict.fromkeys(environment for environment, _ in rbac.touched_by(execution)))
-        return f"Approving this level needs the role approver or tenant admin, in {where}."
-    return ""
-
-
 @records_refusals
-def require_decision(execution: Execution, user: User) -> None:
-    """Go on only when the person may approve or reject it. Raises NotAllowed."""
-    _require_decision(execution, user)
+def require_decision(execution: Execution, user: User) -> Authority:
+    """Go on only when the person may approve or reject it. Returns: by whose right. Raises NotAllowed."""
+    return _require_decision(execution, user)
+
+
+def require_hash(execution: Execution, seen: str) -> None:
+    """Go on only when what would run is what the person saw. Raises Conflict."""
+    if seen != execution.approval_hash:
+        raise Conflict(
+            f"This approval is for {seen[:12]}, but what would run is {execution.approval_hash[:12]}.",
+            hint="Look at the plan again.",
+        )
 
 
 def tally_of(execution: Execution) -> Tally:
@@ -173,10 +157,11 @@ def tally_of(execution: Execution) -> Tally:
     approval = Approval.objects.filter(execution=execution).first()
     if approval is None:
         raise closed(execution)
-    return Tally(execution, approval, may_decide)
+    return Tally(execution, approval)
 
 
-def _queue(execution: Execution, by: By, comment: str) -> None:
+def queue(execution: Execution, by: By, comment: str) -> None:
+    """Hand what was just approved to the workers, in the transaction that decided it."""
     lifecycle.move(
         execution.pk,
         from_status=ExecutionStatus.PENDING_APPROVAL,
@@ -199,20 +184,22 @@ def locked(execution_id: UUID, user: User) -> Execution:
     return found
 
 
-def _require_decision(execution: Execution, user: User) -> None:
-    objection = may_decide(execution, user)
-    if objection:
-        refused = refusal(user, "executions.approve_execution", execution, objection)
-        raise NotAllowed(objection, refused=refused)
+def _require_decision(execution: Execution, user: User) -> Authority:
+    right = authority(execution, user)
+    if right.objection:
+        raise NotAllowed(right.objection, refused=refusal(user, APPROVE, execution, right.objection))
+    return right
 
 
-def _decide(
+def decide(
     execution: Execution,
     user: User,
     to: Approval.Status,
     comment: str,
     signed_in: SignedIn,
+    right: Authority,
 ) -> None:
+    """Write the decision down if the request is still open, in the caller's transaction. Raises Conflict."""
     parameters = {
         "execution": execution.pk,
         "to": to.value,
@@ -224,7 +211,7 @@ def _decide(
     }
     if fetch_one(_DECIDE, parameters) is None:
         raise closed(execution)
-    _record(f"approval.{to.value}", execution, user, comment, signed_in)
+    _record(f"approval.{to.value}", execution, user, comment, signed_in, **right.as_data())
 
 
 def _record(

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
+from executions.authority import APPROVE, authority
 from executions.errors import NotAllowed, NotFound
 from executions.four_eyes import asked_for
+from executions.fresh import FROM_LEVEL
 from executions.models import Execution
 from safety import rbac
 from safety.choices import Permission
@@ -22,18 +24,20 @@ MOST_NAMED = 20
 class Reply:
     """What there is to say to one question.
 
-    besides: what stands in the way although the rights are there; a sentence, or empty. advice: what would help,
-    a sentence each; empty where nothing has to.
+    besides: what stands in the way although the rights are there, or what helps although they are not; a sentence, or
+    empty. lent: they may do it as somebody's deputy. advice: what would help, a sentence each; empty where nothing has
+    to.
     """
 
     explained: tuple[Explained, ...]
     besides: str
+    lent: bool
     advice: tuple[str, ...]
 
     @property
     def allowed(self) -> bool:
         """Whether the person may do all of it."""
-        return not self.besides and all(one.answer.allowed for one in self.explained)
+        return self.lent or (not self.besides and all(one.answer.allowed for one in self.explained))
 
 
 def tenants_to_ask_about(asker: User) -> QuerySet[Tenant]:
@@ -93,12 +97,32 @@ def reply(
     Raises NotFound: the execution touches nothing that the question is about.
     """
     touches = pairs_of(execution, question) if execution else (pair,)
-    explained = explain(person, tenant, question, touches)
-    besides = ""
     level = execution.approval_level if execution else 0
-    if execution and level > 1 and question == Permission.APPROVE and asked_for(execution, person):
-        besides = f"Besides, {person.username} asked for this run, and somebody else has to approve it."
-    return Reply(explained, besides, tuple(_advice(asker, person, tenant, question, explained)))
+    explained = explain(person, tenant, question, touches, level)
+    about_approval = execution and level >= FROM_LEVEL and question == Permission.APPROVE
+    besides, lent = _besides(execution, person) if execution and about_approval else ("", False)
+    advice = () if lent else tuple(_advice(asker, person, tenant, question, explained))
+    return Reply(explained, besides, lent, advice)
+
+
+def _besides(execution: Execution, person: User) -> tuple[str, bool]:
+    """What else decides whether they may approve it, and whether they may by what somebody lent them."""
+    if asked_for(execution, person):
+        return f"Besides, {person.username} asked for this run, and somebody else has to approve it.", False
+    right = authority(execution, person)
+    if right.delegation:
+        until = f"{right.delegation.ends_at:%Y-%m-%d %H:%M} UTC"
+        return (
+            f"But {person.username} is the deputy of {right.delegation.giver} until {until}, who may.",
+            True,
+        )
+    groups = execution.approval.groups if right.objection and person.has_perm(APPROVE, execution) else ()
+    if groups:
+        return (
+            f"Besides, it needs somebody of the group {' or '.join(groups)}; {person.username} is in none.",
+            False,
+        )
+    return "", False
 
 
 def _advice(

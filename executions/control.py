@@ -74,7 +74,8 @@ def request_cancel(execution_id: UUID, *, user: User, reason: str, duplicate_of:
       Conflict: It is over, or a duplicate of itself.
     """
     execution = visible(execution_id, user)
-    require(user, "executions.cancel_execution", execution, "You may not cancel this execution.")
+    if not is_withdrawal(execution, user):
+        require(user, "executions.cancel_execution", execution, "You may not cancel this execution.")
     by, words = By.user(user), mask_typed(reason) or "no reason given"
     if duplicate_of is None:
         return _cancel(execution_id, kind=CancelReason.USER, reason=words, by=by)
@@ -82,6 +83,11 @@ def request_cancel(execution_id: UUID, *, user: User, reason: str, duplicate_of:
         raise Conflict("An execution is no duplicate of itself.", hint="Name the one that is to go on.")
     words = f"{visible(duplicate_of, user).short_id} does the same; {words}"
     return _cancel(execution_id, kind=CancelReason.DUPLICATE, reason=words, by=by)
+
+
+def is_withdrawal(execution: Execution, user: Any) -> bool:
+    """Whether they would take back what they asked for themselves and nobody decided; no right is needed for that."""
+    return execution.status == ExecutionStatus.PENDING_APPROVAL and execution.requested_by_id == user.pk
 
 
 def cancel_for_timeout(execution_id: UUID, why: str = "") -> str:

@@ -4,18 +4,16 @@ import logging
 import time
 from collections.abc import Callable
 from typing import LiteralString
-from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
-from executions import dispatch, letting_in, lifecycle
-from executions.approved_run import CHANGED, ApprovedRun, approved_run
+from executions import backing, dispatch, letting_in, lifecycle
+from executions.approved_run import CHANGED, approved_run
+from executions.fresh import FROM_LEVEL
+from executions.frozen_again import changed_since
 from executions.holdings import HOLDINGS
-from executions.inventory import frozen_for
 from executions.lifecycle import ClaimedStep
-from executions.plans import PlanInvalid, parse_plan
 from executions.plans.approved import gate_hash
-from executions.plans.narrow import part_of
 from executions.plans.risk import STEP_BY_STEP
 from safety import leases
 from safety.cancellation import CancelToken, Wish
@@ -41,11 +39,6 @@ SELECT e.approval_hash, e.approval_level, a.approval_hash AS approved_hash, a.le
        s.gated, s.spec, s.position, s.predecessors, e.tenant_id, a.tenant_id AS approved_tenant, e.touches,
        EXISTS (SELECT FROM opsc_step b WHERE b.execution_id = e.id AND b.position = ANY(s.predecessors)
                AND NOT b.closed) AS too_early, g.status AS gate, g.gate_hash,
-       g.decided_by_id IN (e.requested_by_id, e.answers_for_it_id) AS let_in_by_requester,
-       e.approval_level < 2 OR a.quorum <= (
-           SELECT count(*) FROM opsc_approval_vote v WHERE v.approval_id = a.id AND v.decision = 'approved'
-              AND v.approval_hash = e.approval_hash AND v.person_id <> e.requested_by_id
-                AND v.person_id IS DISTINCT FROM e.answers_for_it_id) AS by_enough,
        encode(sha256(convert_to(e.plan, 'UTF8')), 'hex') AS plan_now, e.plan_hash
 FROM opsc_execution e LEFT JOIN opsc_approval a ON a.execution_id = e.id
 JOIN opsc_step s ON s.id = %(step)s AND s.execution_id = e.id LEFT JOIN opsc_step_gate g ON g.step_id = s.id
@@ -53,11 +46,6 @@ WHERE e.id = %(execution)s
 """
 
 _ASKED: LiteralString = "SELECT level FROM opsc_approval WHERE execution_id = %(execution)s"
-
-_PLAN: LiteralString = """
-SELECT e.plan, e.tenant_id, e.approval_level, e.approval_hash, a.quorum
-FROM opsc_execution e JOIN opsc_approval a ON a.execution_id = e.id WHERE e.id = %(execution)s
-"""
 
 _CHECKED: LiteralString = "UPDATE opsc_execution SET targets_checked = true WHERE id = %(execution)s"
 
@@ -164,26 +152,26 @@ class StepApproval:
             asked = fetch_one(_ASKED, {"execution": step.execution_id})
             return "the run's approval level was changed after an approval was asked for" if asked else ""
         row = fetch_one(_APPROVED, {"execution": step.execution_id, "step": step.step_id})
-        if row is None or row["status"] != "approved":
+        if row is None or row["status"] not in ("approved", "break_glass"):
             return "the execution is not approved"
         if row["approved_hash"] != row["approval_hash"]:
             return "the approval is for something else than what would run"
         if row["approved_level"] != row["approval_level"]:
             return "the approval is for another level than the run's"
-        if not row["by_enough"]:
-            return "fewer people than it needs approved it"
         if row["plan_now"] != row["plan_hash"]:
             return "the stored plan was changed after it was frozen"
-        gate = _gate_objection(step, row) if row["gated"] else ""
-        if gate:
-            return gate
+        objection = _gate_objection(step, row) if row["gated"] else ""
+        if not objection and step.approval_level >= FROM_LEVEL:
+            objection = backing.run_objection(step.execution_id)
+        if objection:
+            return objection
         copy = approved_run(step.execution_id, row["approval_hash"], row["approval_level"])
         if copy is None:
             return CHANGED
         wrong = copy.objection(step, row) or _objection_to_place(step, row)
         if wrong or step.targets_checked:
             return wrong
-        changed = _changed_since(step.execution_id, copy)
+        changed = changed_since(step.execution_id, copy)
         if not changed:
             fetch(_CHECKED, {"execution": step.execution_id})
         return changed
@@ -207,8 +195,6 @@ def _gate_objection(step: ClaimedStep, row: Row) -> str:
         return ""
     if row["gate"] != "approved":
         return "this step was not approved by itself"
-    if row["let_in_by_requester"]:
-        return "this step was let in by who asked for the run"
     if row["gate_hash"] != gate_hash(row["approval_hash"], step.key, row["spec"]):
         return "the approval of this step is for something else than what would run"
     return ""
@@ -222,25 +208,3 @@ def _objection_to_place(step: ClaimedStep, row: Row) -> str:
     if row["touches"] and f"{environment}:{step.action_class}" not in row["touches"]:
         return f"{step.asset_name or 'this step'} is in another environment ({environment}) than was approved"
     return "a step that has to come before this one is not over" if row["too_early"] else ""
-
-
-def _changed_since(execution_id: UUID, copy: ApprovedRun) -> str:
-    """Freeze the plan again with today's inventory and compare."""
-    row = fetch_one(_PLAN, {"execution": execution_id})
-    if row is None:
-        return "the execution is gone"
-    plan = parse_plan(row["plan"], allow_likely_secrets=True)
-    try:
-        frozen = frozen_for(row["tenant_id"], plan)
-    except PlanInvalid as invalid:
-        return f"the plan's targets changed after the approval: {invalid.problems[0].message}"
-    if frozen.approval_level > row["approval_level"]:
-        return f"the approval policy ({frozen.approval_policy}) asks for level {frozen.approval_level} by now"
-    if frozen.approval_quorum > row["quorum"]:
-        return f"the approval policy asks for {frozen.approval_quorum} people by now"
-    now = {step.id: set(step.targets) for step in frozen.steps}
-    are_there = all(set(targets) <= now.get(key, set()) for key, targets in copy.targets.items())
-    as_now = part_of(frozen, copy.targets) if copy.is_part else frozen
-    if are_there and as_now.approval_hash == row["approval_hash"]:
-        return ""
-    return "the plan's targets or their risk changed after the approval"

@@ -6,8 +6,8 @@ from django.dispatch import receiver
 
 from executions import lifecycle
 from executions.lifecycle import By
-from safety.models import Membership, TenantRole
-from safety.signals import grant_changed, role_changed
+from safety.models import GroupMember, Membership, TenantRole
+from safety.signals import grant_changed, group_changed, role_changed
 
 
 @receiver(grant_changed)
@@ -25,9 +25,23 @@ def record_change(sender: Any, *, membership: Membership, change: str, by: Any, 
             "role": membership.role,
             "environments": ", ".join(membership.environments) or "every",
             "action_classes": ", ".join(membership.action_classes) or "those of the role",
+            "approves_up_to": membership.approves_up_to,
             "ends_at": membership.ends_at.isoformat() if membership.ends_at else "",
             "reason": membership.reason,
         },
+    )
+
+
+@receiver(group_changed)
+def record_group(sender: Any, *, member: GroupMember, change: str, by: Any, **_: Any) -> None:
+    """Write `approval.group_changed`: who approves for which group, and who says so."""
+    del sender
+    lifecycle.record(
+        "approval.group_changed",
+        tenant_id=member.tenant_id,
+        execution_id=None,
+        by=By.user(by),
+        data={"change": change, "person": member.user.get_username(), "group": member.group},
     )
 
 

@@ -41,6 +41,7 @@ def _with_approval(tenant_id: int, frozen: FrozenPlan) -> FrozenPlan:
         approval_level=max(policy.level, asked),
         approval_policy=f"{policy.name}, raised by the plan" if asked > policy.level else policy.name,
         approval_quorum=policy.quorum,
+        approval_groups=policy.groups,
         approval_s=policy.expires_s,
     )
 

@@ -6,19 +6,17 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from executions import approvals, lifecycle
+from executions import backing, lifecycle
 from executions.lifecycle import By
 from executions.models import StepGate
 from safety.sql import fetch, fetch_one
 
 TOO_LATE = "it was let in and did not begin in time"
 
-# Nobody lets in their own run: what a changed record says is left to the worker, who ends the run with the reason.
 _UNUSED: LiteralString = """
 SELECT g.id FROM opsc_step_gate g JOIN opsc_execution e ON e.id = g.execution_id
 WHERE g.status = 'approved' AND g.used_at IS NULL
   AND e.finished_at IS NULL AND e.cancel_requested_at IS NULL AND NOT e.aborted
-  AND (g.decided_by_id <> e.requested_by_id OR g.expires_at <= statement_timestamp())
 ORDER BY g.id LIMIT 500
 """
 
@@ -29,6 +27,10 @@ WHERE step_id = %(step)s AND status = 'approved' AND (used_at IS NOT NULL OR exp
 RETURNING id
 """
 _REOPEN: LiteralString = """
+WITH given AS (
+    UPDATE opsc_approval_vote v SET decision = 'withdrawn' FROM opsc_step_gate g
+    WHERE g.id = %(id)s AND g.status = 'approved' AND g.used_at IS NULL AND v.gate_id = g.id AND v.decision = 'approved'
+)
 UPDATE opsc_step_gate g SET status = 'requested', requested_at = statement_timestamp(),
        expires_at = statement_timestamp() + coalesce(
            (SELECT a.expires_at - a.requested_at FROM opsc_approval a WHERE a.execution_id = g.execution_id),
@@ -87,7 +89,4 @@ def _lapsed(gate: StepGate) -> str:
         return ""
     if gate.late:
         return TOO_LATE
-    person = gate.decided_by
-    if person is None or not person.is_active or approvals.may_decide(gate.execution, person):
-        return f"{person or 'nobody'}, who let it in, may not do so any more"
-    return ""
+    return backing.step_objection(gate)

@@ -102,6 +102,7 @@ def _limits(new: NewExecution) -> dict[str, Any]:
         "attempts": policy.attempts,
         "approval_policy": frozen.approval_policy,
         "quorum": frozen.approval_quorum,
+        "groups": list(frozen.approval_groups),
         "approval_s": min(policy.approval_s, frozen.approval_s or policy.approval_s),
     }
 

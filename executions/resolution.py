@@ -56,7 +56,11 @@ SELECT id, step_id, queue, priority FROM decided
 )
 
 # At level 3 what is done once more is let in once more.
-_ASK_ANEW: LiteralString = "DELETE FROM opsc_step_gate WHERE step_id = %(step)s RETURNING id"
+_ASK_ANEW: LiteralString = """
+WITH asked AS (SELECT id FROM opsc_step_gate WHERE step_id = %(step)s),
+given AS (DELETE FROM opsc_approval_vote USING asked WHERE gate_id = asked.id)
+DELETE FROM opsc_step_gate USING asked WHERE opsc_step_gate.id = asked.id RETURNING opsc_step_gate.id
+"""
 
 # Why nothing of the execution begins any more; empty when it goes on.
 _STOPPING: LiteralString = """

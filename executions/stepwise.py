@@ -8,12 +8,14 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from executions import approvals, control, dispatch, lifecycle
+from executions.authority import Authority
 from executions.errors import Conflict, NotFound, Refused
 from executions.fresh import NOT_SAID, SignedIn, require_fresh
 from executions.lifecycle import By, Ready
-from executions.models import Execution, StepGate
+from executions.models import Execution, StepGate, Vote
 from executions.plans.approved import gate_hash
 from executions.rights import records_refusals
+from executions.voting import Tally, cast, closed_gate
 from safety.masking.typed import mask_typed
 from safety.sql import Row, fetch, fetch_one
 
@@ -52,7 +54,7 @@ WHERE step_id = %(step)s AND status = 'requested' AND expires_at <= statement_ti
 """
 
 _STEP: LiteralString = """
-SELECT s.id, s.key, s.spec, g.status FROM opsc_step s LEFT JOIN opsc_step_gate g ON g.step_id = s.id
+SELECT s.id, s.key, s.spec, g.id AS gate FROM opsc_step s LEFT JOIN opsc_step_gate g ON g.step_id = s.id
 WHERE s.execution_id = %(execution)s AND s.key = %(key)s AND s.gated
 """
 
@@ -63,7 +65,7 @@ UPDATE opsc_step_gate SET status = %(to)s, decided_by_id = %(user)s, decided_at 
        expires_at = statement_timestamp() + (expires_at - requested_at), used_at = NULL,
        comment = left(%(comment)s, 1000), signed_in_with = left(%(with)s, 80),
        signed_in_at = to_timestamp(%(at)s::float8), address = %(address)s::inet, gate_hash = %(hash)s
-WHERE step_id = %(step)s AND status = 'requested' AND expires_at > statement_timestamp() RETURNING id
+WHERE id = %(gate)s AND status = 'requested' AND expires_at > statement_timestamp() RETURNING id
 """
 
 _MAY_BEGIN: LiteralString = """
@@ -101,17 +103,19 @@ def approve(
     seen_hash: str,
     comment: str = "",
     signed_in: SignedIn = NOT_SAID,
-) -> None:
-    """Let the step begin on all its targets, for exactly what `seen_hash` stands for.
+) -> int:
+    """Let the step begin on all its targets, for exactly what `seen_hash` stands for; the last one that it needs does.
+
+    Returns: how many more have to let it in.
 
     Raises:
       NotFound: No such execution for this person, or no gated step of this name.
       NotAllowed: They asked for the run, may not approve at level 3, or (SignInAgain) signed in too long ago.
-      Conflict: Another hash, not asked for yet, or decided, expired or cancelled before.
+      Conflict: Another hash, not asked for yet, let in by them before, or decided, expired or cancelled.
     """
     comment = mask_typed(comment)
     with transaction.atomic():
-        execution, step = _asked(execution_id, step_key, user)
+        execution, right, step, gate = _asked(execution_id, step_key, user)
         require_fresh(execution.approval_level, signed_in)
         wanted = gate_hash(execution.approval_hash, step["key"], step["spec"])
         if seen_hash != wanted:
@@ -119,9 +123,26 @@ def approve(
                 f"This approval is for {seen_hash[:12]}, but what would run is {wanted[:12]}.",
                 hint="Look at the step again.",
             )
-        _decide(execution, step, user, StepGate.Status.APPROVED, _how(comment, signed_in, wanted))
+        vote = Vote.Decision.APPROVED
+        cast(
+            execution,
+            user,
+            vote,
+            comment,
+            signed_in,
+            delegation=right.delegation,
+            gate=gate,
+            seen_hash=wanted,
+        )
+        missing = Tally(execution, execution.approval, gate, wanted).missing
+        if missing:
+            said = {"step": step["key"], "hash": wanted, "comment": comment, "missing": missing}
+            _record("approval.voted", execution, user, said | right.as_data())
+            return missing
+        _decide(execution, step, user, StepGate.Status.APPROVED, _how(comment, signed_in, wanted), right)
         ready = fetch(_MAY_BEGIN, {"step": step["id"]})
         dispatch.wake([Ready(row["id"], row["queue"], row["priority"]) for row in ready])
+        return 0
 
 
 @records_refusals
@@ -138,22 +159,27 @@ def reject(
         raise Refused("A reason is needed.", hint="The requester needs to know why.")
     comment = mask_typed(comment)
     with transaction.atomic():
-        execution, step = _asked(execution_id, step_key, user)
-        _decide(execution, step, user, StepGate.Status.REJECTED, _how(comment, signed_in, ""))
+        execution, right, step, gate = _asked(execution_id, step_key, user)
+        vote = Vote.Decision.REJECTED
+        cast(execution, user, vote, comment, signed_in, delegation=right.delegation, gate=gate)
+        _decide(execution, step, user, StepGate.Status.REJECTED, _how(comment, signed_in, ""), right)
         reason = f"the step {step['key']} was rejected: {comment}"
         control.cancel_by(execution_id, by=By.user(user), reason=reason)
 
 
-def _asked(execution_id: UUID, step_key: str, user: User) -> tuple[Execution, Row]:
-    """The execution, its row locked, and the gated step."""
+def _asked(execution_id: UUID, step_key: str, user: User) -> tuple[Execution, Authority, Row, StepGate]:
+    """The execution, its row locked, by whose right the person decides, the gated step, and what asks for it."""
     execution = approvals.locked(execution_id, user)
-    approvals.require_decision(execution, user)
+    right = approvals.require_decision(execution, user)
     step = fetch_one(_STEP, {"execution": execution_id, "key": step_key})
     if step is None:
         raise NotFound(f"There is no step {step_key[:60]!r} here that is approved by itself.")
     if execution.finished_at or execution.cancel_requested_at:
         raise Conflict("This run is over, or being cancelled.", hint="Look at the execution again.")
-    return execution, step
+    gate = StepGate.objects.filter(pk=step["gate"]).first()
+    if gate is None or gate.status != StepGate.Status.REQUESTED:
+        raise closed_gate(gate)
+    return execution, right, step, gate
 
 
 def _how(comment: str, signed_in: SignedIn, seen: str) -> dict[str, Any]:
@@ -161,15 +187,26 @@ def _how(comment: str, signed_in: SignedIn, seen: str) -> dict[str, Any]:
     return {"comment": comment, "with": signed_in.how, "at": at, "address": address, "hash": seen}
 
 
-def _decide(execution: Execution, step: Row, user: User, to: StepGate.Status, how: Mapping[str, Any]) -> None:
-    if not fetch(_DECIDE, {"step": step["id"], "user": user.pk, "to": to.value, **how}):
-        state = "expired" if step["status"] == "requested" else step["status"] or "not asked for yet"
-        raise Conflict(f"The approval of this step is {state}.", hint="Look at the execution again.")
+def _decide(
+    execution: Execution,
+    step: Row,
+    user: User,
+    to: StepGate.Status,
+    how: Mapping[str, Any],
+    right: Authority,
+) -> None:
+    if not fetch(_DECIDE, {"gate": step["gate"], "user": user.pk, "to": to.value, **how}):
+        raise closed_gate(StepGate.objects.filter(pk=step["gate"]).first())
+    said = {"step": step["key"], "hash": how["hash"], "comment": how["comment"]}
+    _record(f"approval.{to.value}", execution, user, said | right.as_data())
+
+
+def _record(type_: str, execution: Execution, user: User, data: Mapping[str, Any]) -> None:
     lifecycle.record(
-        f"approval.{to.value}",
+        type_,
         tenant_id=execution.tenant_id,
         execution_id=execution.pk,
         by=By.user(user),
         trace_id=execution.trace_id,
-        data={"level": 3, "step": step["key"], "hash": how["hash"], "comment": how["comment"]},
+        data={"level": 3, **data},
     )

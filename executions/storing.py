@@ -96,10 +96,10 @@ WITH decided AS MATERIALIZED (
                                AND r.number < coalesce(step.max_parallel, r.number + 1) AS now) begins
     RETURNING id, queue, priority, status
 ), approval AS (
-    INSERT INTO opsc_approval (tenant_id, execution_id, level, approval_hash, policy, quorum, status, expires_at,
-                               decided_by_id, decided_at, comment, signed_in_with)
-    SELECT tenant_id, id, approval_level, approval_hash, %(approval_policy)s, %(quorum)s, %(approval)s,
-           statement_timestamp() + make_interval(secs => %(approval_s)s),
+    INSERT INTO opsc_approval (tenant_id, execution_id, level, approval_hash, policy, quorum, groups, status,
+                               expires_at, decided_by_id, decided_at, comment, signed_in_with)
+    SELECT tenant_id, id, approval_level, approval_hash, %(approval_policy)s, %(quorum)s, %(groups)s::text[],
+           %(approval)s, statement_timestamp() + make_interval(secs => %(approval_s)s),
            CASE WHEN %(confirmed)s THEN %(user)s END, CASE WHEN %(confirmed)s THEN statement_timestamp() END,
            %(comment)s, ''
     FROM execution WHERE approval_level > 0

@@ -1,99 +1,139 @@
-"""The votes on one approval: how many it needs, who gave one, and who still can."""
+"""The votes on one approval, or on one of its single steps: how many it needs, who gave one, and who still can."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import LiteralString
 
 from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
 
+from executions.authority import groups_of, may_decide, vote_objection
 from executions.errors import Conflict
 from executions.fresh import SignedIn
-from executions.models import Approval, Execution, Vote
-from safety.models import Membership, TenantRole
+from executions.models import Approval, Execution, StepGate, Vote
+from safety.models import Delegation, Membership, TenantRole
 from safety.sql import fetch_one
 
 NAMES_SHOWN = 12
 
 # The clock of the database says whether it is open; a second vote of the same person is none, but who approved may
-# still reject.
+# still reject, and who took their vote back may give it again.
 _CAST: LiteralString = """
-INSERT INTO opsc_approval_vote (tenant_id, approval_id, person_id, decision, approval_hash, comment, signed_in_with,
-                                     signed_in_at, address)
-SELECT tenant_id, id, %(user)s, %(decision)s, %(hash)s, left(%(comment)s, 1000), left(%(with)s, 80),
-       to_timestamp(%(at)s::float8), %(address)s::inet
-FROM opsc_approval
-WHERE execution_id = %(execution)s AND status = 'requested' AND expires_at > statement_timestamp()
-ON CONFLICT (approval_id, person_id) DO UPDATE SET
+INSERT INTO opsc_approval_vote (tenant_id, approval_id, gate_id, person_id, delegation_id, decision, approval_hash,
+                                comment, signed_in_with, signed_in_at, address)
+SELECT a.tenant_id, a.id, g.id, %(user)s, %(delegation)s, %(decision)s, %(hash)s, left(%(comment)s, 1000),
+       left(%(with)s, 80), to_timestamp(%(at)s::float8), %(address)s::inet
+FROM opsc_approval a LEFT JOIN opsc_step_gate g ON g.id = %(gate)s AND g.execution_id = a.execution_id
+WHERE a.execution_id = %(execution)s AND CASE
+    WHEN %(gate)s::bigint IS NULL THEN a.status = 'requested' AND a.expires_at > statement_timestamp()
+    ELSE g.status = 'requested' AND g.expires_at > statement_timestamp() END
+ON CONFLICT (approval_id, gate_id, person_id) DO UPDATE SET
     decision = EXCLUDED.decision, comment = EXCLUDED.comment, signed_in_with = EXCLUDED.signed_in_with,
-    signed_in_at = EXCLUDED.signed_in_at, address = EXCLUDED.address, at = statement_timestamp()
-WHERE EXCLUDED.decision = 'rejected'
+    signed_in_at = EXCLUDED.signed_in_at, address = EXCLUDED.address, at = statement_timestamp(),
+    delegation_id = EXCLUDED.delegation_id, approval_hash = EXCLUDED.approval_hash
+WHERE EXCLUDED.decision = 'rejected' OR opsc_approval_vote.decision = 'withdrawn'
 RETURNING id
 """
-
-MayDecide = Callable[[Execution, User], str]
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Where the votes on an execution's approval stand; `may_decide` says why somebody may not give one."""
+    """Where the votes stand on an execution's approval, or on that of one step of it (`gate`).
+
+    wanted: the hash that a vote has to be for; that of the approval when empty.
+    """
 
     execution: Execution
     approval: Approval
-    may_decide: MayDecide
+    gate: StepGate | None = None
+    wanted: str = ""
 
     @cached_property
     def given(self) -> list[Vote]:
         """Every vote, the first one first."""
-        return list(self.approval.votes.select_related("person").order_by("at", "pk"))
+        votes = self.approval.votes.filter(gate=self.gate)
+        return list(votes.select_related("person", "delegation__giver").order_by("at", "pk"))
 
     @cached_property
     def counting(self) -> list[Vote]:
-        """Those for it that count: while it is open, only of people who may still decide."""
-        approving = [vote for vote in self.given if vote.decision == Vote.Decision.APPROVED]
-        if self.approval.status != Approval.Status.REQUESTED:
-            return approving
-        return [vote for vote in approving if not self.may_decide(self.execution, vote.person)]
+        """Those for it that count as of now; of the votes that rest on one person's right, the first."""
+        found: dict[int, Vote] = {}
+        for vote in self.given:
+            is_for = vote.decision == Vote.Decision.APPROVED and vote.approval_hash == self._hash
+            if is_for and not vote_objection(self.execution, vote):
+                found.setdefault(vote.rests_on_id, vote)
+        return list(found.values())
+
+    @cached_property
+    def missing(self) -> int:
+        """How many more it needs, at least."""
+        quorum, groups = self.approval.quorum, self.approval.groups
+        if self.approval.status == Approval.Status.BREAK_GLASS:
+            quorum, groups = 1, []
+        have = [groups_of(self.execution, vote.rests_on_id) for vote in self.counting] if groups else []
+        by_group = [sum(group in one for one in have) for group in groups]
+        return max(0, *(quorum - count for count in (len(self.counting), *by_group)))
 
     @property
-    def missing(self) -> int:
-        """How many more it needs."""
-        return max(0, self.approval.quorum - len(self.counting))
+    def is_open(self) -> bool:
+        """Whether it still waits for votes."""
+        return (self.gate or self.approval).status == Approval.Status.REQUESTED
 
     @cached_property
     def may_still(self) -> list[str]:
         """Names of people who can still approve; the first of them where there are many."""
-        roles = TenantRole.objects.holding("executions.approve_execution").values("name")
-        members = Membership.objects.standing().filter(tenant_id=self.execution.tenant_id, role__in=roles)
-        people = User.objects.filter(pk__in=members.values("user_id"), is_active=True).order_by("username")
-        others = people.exclude(pk__in=[vote.person_id for vote in self.given])[: NAMES_SHOWN * 2]
-        able = [user.get_username() for user in others if not self.may_decide(self.execution, user)]
+        voted = {vote.person_id for vote in self.given if vote.decision != Vote.Decision.WITHDRAWN}
+        people = _could_approve(self.execution.tenant_id).exclude(pk__in=voted)[: NAMES_SHOWN * 2]
+        able = [user.get_username() for user in people if not may_decide(self.execution, user)]
         return able[:NAMES_SHOWN]
 
     @property
     def sentence(self) -> str:
         """`1 of 2 approvals: tom. Can still approve: ada, ben.`"""
-        names = ", ".join(vote.person.get_username() for vote in self.counting)
-        had = f"{len(self.counting)} of {self.approval.quorum} approvals{': ' if names else ''}{names}."
-        if self.approval.status != Approval.Status.REQUESTED:
+        votes = self.counting if self.is_open else self._approving
+        names = ", ".join(told(vote) for vote in votes)
+        of = f" of the group {' and of '.join(self.approval.groups)}" if self.approval.groups else ""
+        had = f"{len(votes)} of {self.approval.quorum} approvals{of}{': ' if names else ''}{names}."
+        if not self.is_open:
             return had
-        able = (
-            f"Can still approve: {', '.join(self.may_still)}."
-            if self.may_still
-            else "Nobody else can approve."
-        )
-        return f"{had} {able}"
+        able = f"Can still approve: {', '.join(self.may_still)}."
+        return f"{had} {able if self.may_still else 'Nobody else can approve.'}"
+
+    @property
+    def _approving(self) -> Sequence[Vote]:
+        return [vote for vote in self.given if vote.decision == Vote.Decision.APPROVED]
+
+    @property
+    def _hash(self) -> str:
+        return self.wanted or self.execution.approval_hash
+
+
+def told(vote: Vote) -> str:
+    """Who gave it: `tom`, or `ben for tom`."""
+    name = vote.person.get_username()
+    return f"{name} for {vote.delegation.giver.get_username()}" if vote.delegation else name
 
 
 def cast(
-    execution: Execution, user: User, decision: Vote.Decision, comment: str, signed_in: SignedIn
+    execution: Execution,
+    user: User,
+    decision: Vote.Decision,
+    comment: str,
+    signed_in: SignedIn,
+    *,
+    delegation: Delegation | None = None,
+    gate: StepGate | None = None,
+    seen_hash: str = "",
 ) -> None:
     """Write the person's vote down. Raises Conflict when it is decided, over, or this person's second one."""
     parameters = {
         "execution": execution.pk,
+        "gate": gate and gate.pk,
         "decision": decision.value,
-        "hash": execution.approval_hash,
+        "hash": seen_hash or execution.approval_hash,
         "user": user.pk,
+        "delegation": delegation and delegation.pk,
         "comment": comment,
         "with": signed_in.how,
         "at": signed_in.at,
@@ -101,9 +141,12 @@ def cast(
     }
     if fetch_one(_CAST, parameters) is not None:
         return
-    if Vote.objects.filter(approval__execution=execution, approval__status="requested", person=user).exists():
+    standing = Vote.objects.filter(approval__execution=execution, gate=gate, person=user)
+    now = StepGate.objects.filter(pk=gate.pk).first() if gate else None
+    asked = now or Approval.objects.filter(execution=execution).first()
+    if standing.exists() and asked and asked.status == Approval.Status.REQUESTED:
         raise Conflict("You approved this already.", hint="Somebody else has to approve it too.")
-    raise closed(execution)
+    raise closed_gate(now) if gate else closed(execution)
 
 
 def closed(execution: Execution) -> Conflict:
@@ -111,3 +154,17 @@ def closed(execution: Execution) -> Conflict:
     standing = Approval.objects.filter(execution=execution).first()
     state = "expired" if standing and standing.status == "requested" else standing and standing.status
     return Conflict(f"This approval is already {state or 'gone'}.", hint="Look at the execution again.")
+
+
+def closed_gate(gate: StepGate | None) -> Conflict:
+    """The same for a single step; None where it was not asked about yet."""
+    state = "not asked for yet" if gate is None else "expired" if gate.status == "requested" else gate.status
+    return Conflict(f"The approval of this step is {state}.", hint="Look at the execution again.")
+
+
+def _could_approve(tenant_id: int) -> QuerySet[User]:
+    roles = TenantRole.objects.holding("executions.approve_execution").values("name")
+    members = Membership.objects.standing().filter(tenant_id=tenant_id, role__in=roles)
+    deputies = Delegation.objects.standing().filter(tenant_id=tenant_id)
+    able = Q(pk__in=members.values("user_id")) | Q(pk__in=deputies.values("deputy_id"))
+    return User.objects.filter(able, is_active=True).order_by("username")

@@ -15,9 +15,9 @@ class TenantRoleBackend(BaseBackend):
     """`user.has_perm("executions.cancel_execution", execution)`: does a standing membership allow it?
 
     The object is a Tenant, or anything with a `tenant_id`; where it has an environment, action class or
-    `touches`, the membership has to hold there. Without an object the answer is yes when a role in any
-    tenant allows it: enough to show a menu entry, never enough to act. A person who comes with an API token
-    has what the token allows, too, at most.
+    `touches`, the membership has to hold there; where it has an approval level, to approve that high.
+    Without an object the answer is yes when a role in any tenant allows it: enough to show a menu entry,
+    never enough to act. A person who comes with an API token has what the token allows, too, at most.
     """
 
     def has_perm(self, user_obj: AbstractBaseUser | AnonymousUser, perm: str, obj: Any = None) -> bool:
@@ -38,7 +38,7 @@ def question_about(user: Any, permission: str, about: Any) -> rbac.Question:
         tenant_id=_tenant_of(about) or 0,
         actor_id=user.pk,
         token_id=token_id_of(user),
-        wants=rbac.to_hold(permission, rbac.touched_by(about)),
+        wants=rbac.to_hold(permission, rbac.touched_by(about), getattr(about, "approval_level", 0)),
     )
 
 

@@ -35,6 +35,7 @@ class Permission(models.TextChoices):
     CANCEL = "executions.cancel_execution", "cancel runs"
     RETRY = "executions.retry_execution", "retry runs"
     APPROVE = "executions.approve_execution", "approve and reject runs"
+    BREAK_GLASS = "executions.break_glass", "let a run begin without its approval in an emergency"
     RESOLVE = "executions.resolve_execution", "decide about runs whose outcome nobody knows"
     RELEASE = "safety.release_lease", "release assets"
     FORCE_RELEASE = "safety.force_release_lease", "release assets that are in use, by force"

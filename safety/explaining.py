@@ -57,9 +57,9 @@ def may_ask_about_others(asker: User, tenant: Tenant) -> bool:
 
 
 def explain(
-    person: User, tenant: Tenant, question: str, touches: tuple[tuple[str, str], ...]
+    person: User, tenant: Tenant, question: str, touches: tuple[tuple[str, str], ...], level: int = 0
 ) -> tuple[Explained, ...]:
-    """Ask for each pair by itself, as of now; nothing is written down."""
+    """Ask for each pair by itself, as of now; nothing is written down. level: of the approval, where one is decided."""
     memberships = person.memberships.filter(tenant=tenant).order_by("pk")
     over = set(memberships.filter(ends_at__lte=Now()).values_list("pk", flat=True))
     held = dict(TenantRole.objects.values_list("name", "permissions"))
@@ -80,13 +80,13 @@ def explain(
             ),
             passes,
         )
-        for want in _wants(question, touches)
+        for want in _wants(question, touches, level)
     )
 
 
-def _wants(question: str, touches: tuple[tuple[str, str], ...]) -> tuple[rbac.Want, ...]:
+def _wants(question: str, touches: tuple[tuple[str, str], ...], level: int) -> tuple[rbac.Want, ...]:
     if not question.startswith(rbac.RUN):
-        return rbac.to_hold(question, touches)
+        return rbac.to_hold(question, touches, level)
     action = question.removeprefix(rbac.RUN)
     return rbac.to_run((environment, action) for environment, _ in touches)
 
@@ -102,4 +102,6 @@ def _objection(membership: Membership, want: rbac.Want, holds: Any, is_over: boo
     classes = membership.action_classes
     if want.action_class and classes and want.action_class not in classes:
         return f"it is limited to {', '.join(classes)} steps, this is {want.action_class}"
+    if want.level > membership.approves_up_to:
+        return f"it approves up to level {membership.approves_up_to}, this is level {want.level}"
     return ""

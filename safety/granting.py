@@ -35,7 +35,7 @@ def may_grant(user: Any, membership: Membership) -> str:
         rbac.Question(
             tenant_id=membership.tenant_id,
             actor_id=user.pk,
-            wants=rbac.to_give((ADMINISTER, *_held_by(membership.role)), _reach(membership)),
+            wants=_worth(membership, ADMINISTER),
         )
     )
     return "" if answer.allowed else f"You cannot grant what you lack, {answer.question}: {answer.reason}."
@@ -58,10 +58,16 @@ def outlives(user: Any, membership: Membership) -> str:
     if membership.ends_at is not None:
         longer |= Q(ends_at__gte=membership.ends_at)
     own = Membership.objects.standing().filter(longer, user_id=user.pk, tenant_id=membership.tenant_id)
-    held = {want for one in own for want in rbac.to_give(_held_by(one.role), _reach(one))}
-    if held.issuperset(rbac.to_give((ADMINISTER, *_held_by(membership.role)), _reach(membership))):
+    held = {want for one in own for want in _worth(one)}
+    if held.issuperset(_worth(membership, ADMINISTER)):
         return ""
     return "Your own right to give it ends before that. Give it an end that is no later than yours."
+
+
+def _worth(membership: Membership, *besides: str) -> tuple[rbac.Want, ...]:
+    """All that it is good for where it reaches, and these permissions there."""
+    held = (*besides, *_held_by(membership.role))
+    return rbac.to_give(held, _reach(membership), membership.approves_up_to)
 
 
 def _held_by(role: str) -> tuple[str, ...]:

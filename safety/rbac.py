@@ -30,20 +30,22 @@ WITH person AS (
           AND (m.ends_at IS NULL OR m.ends_at > statement_timestamp())) AS owned
     FROM auth_user u LEFT JOIN opsc_service_account s ON s.user_id = u.id WHERE u.id = %(actor)s
 ), held AS (
-    SELECT role, environments, action_classes, (ends_at IS NULL OR ends_at > statement_timestamp()) AS standing
+    SELECT role, environments, action_classes, approves_up_to,
+           (ends_at IS NULL OR ends_at > statement_timestamp()) AS standing
     FROM opsc_membership WHERE user_id = %(actor)s AND tenant_id = %(tenant)s
 ), wanted AS (
-    SELECT * FROM unnest(%(questions)s::text[], %(environments)s::text[], %(classes)s::text[])
-        WITH ORDINALITY AS w(question, environment, action_class, place)
+    SELECT * FROM unnest(%(questions)s::text[], %(environments)s::text[], %(classes)s::text[], %(levels)s::int[])
+        WITH ORDINALITY AS w(question, environment, action_class, level, place)
 ), able AS (
-    SELECT w.place, h.role, h.environments, h.action_classes,
+    SELECT w.place, h.role, h.environments, h.action_classes, h.approves_up_to, w.level <= h.approves_up_to AS high,
            (w.environment = '' OR h.environments = '{}' OR w.environment = ANY(h.environments)) AS here,
            (w.action_class = '' OR h.action_classes = '{}' OR w.action_class = ANY(h.action_classes)) AS so
     FROM wanted w JOIN held h ON h.standing
     JOIN opsc_role r ON r.name = h.role AND w.question = ANY(r.permissions)
 ), missing AS (
     SELECT w.* FROM wanted w
-    WHERE NOT EXISTS (SELECT FROM able a WHERE a.place = w.place AND a.here AND a.so) ORDER BY w.place LIMIT 1
+    WHERE NOT EXISTS (SELECT FROM able a WHERE a.place = w.place AND a.here AND a.so AND a.high)
+    ORDER BY w.place LIMIT 1
 ), answer AS MATERIALIZED (
     SELECT coalesce((SELECT place FROM missing), 1) AS place, left(CASE
         WHEN %(objection)s::text <> '' THEN %(objection)s::text
@@ -65,10 +67,14 @@ WITH person AS (
             (SELECT 'the role ' || string_agg(DISTINCT a.role || ' is limited to '
                     || array_to_string(a.environments, ', '), '; ') || ', this is ' || min(m.environment)
              FROM able a JOIN missing m ON a.place = m.place)
-        ELSE (SELECT 'the role ' || string_agg(DISTINCT a.role || ' is limited to '
-                     || array_to_string(a.action_classes, ', ') || ' steps', '; ') || ', this is '
-                     || min(m.action_class)
-              FROM able a JOIN missing m ON a.place = m.place WHERE a.here) END, 200) AS objection
+        WHEN NOT EXISTS (SELECT FROM able a JOIN missing m ON a.place = m.place WHERE a.here AND a.so) THEN
+            (SELECT 'the role ' || string_agg(DISTINCT a.role || ' is limited to '
+                    || array_to_string(a.action_classes, ', ') || ' steps', '; ') || ', this is '
+                    || min(m.action_class)
+             FROM able a JOIN missing m ON a.place = m.place WHERE a.here)
+        ELSE (SELECT 'the role ' || string_agg(DISTINCT a.role || ' approves up to level ' || a.approves_up_to, '; ')
+                     || ', this is level ' || min(m.level)
+              FROM able a JOIN missing m ON a.place = m.place WHERE a.here AND a.so) END, 200) AS objection
 )
 """
 
@@ -118,11 +124,15 @@ RECORD_ALLOWED: LiteralString = """
 
 @dataclass(frozen=True)
 class Want:
-    """A permission, or a right to run, that is asked for; an empty environment or action class means any."""
+    """A permission, or a right to run, that is asked for; an empty environment or action class means any.
+
+    level: of the approval that is to be decided; 0 where that is not the question.
+    """
 
     question: str
     environment: str
     action_class: str
+    level: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,22 +170,29 @@ def to_run(touches: Iterable[tuple[str, str]]) -> tuple[Want, ...]:
     return tuple(Want(f"{RUN}{action}", environment, action) for environment, action in touches)
 
 
-def to_hold(permission: str, touches: Iterable[tuple[str, str]] = (("", ""),)) -> tuple[Want, ...]:
+def to_hold(
+    permission: str, touches: Iterable[tuple[str, str]] = (("", ""),), level: int = 0
+) -> tuple[Want, ...]:
     """The right to a permission, for each pair of environment and action class; nobody has an unknown one."""
     limits = (("", ""),) if permission in WITHOUT_LIMITS else touches
-    return tuple(Want(permission, environment, action) for environment, action in limits)
+    high = level if permission == Permission.APPROVE else 0
+    return tuple(Want(permission, environment, action, high) for environment, action in limits)
 
 
-def to_give(permissions: Iterable[str], reach: Iterable[tuple[str, str]]) -> tuple[Want, ...]:
-    """All that a membership with these permissions is good for where it reaches; nothing of classes beyond that."""
+def to_give(permissions: Iterable[str], reach: Iterable[tuple[str, str]], level: int) -> tuple[Want, ...]:
+    """All that a membership with these permissions is good for where it reaches; nothing of classes beyond that.
+
+    level: the highest that it approves.
+    """
     pairs = tuple(reach)
-    return tuple(want for one in permissions for want in _all_of(one, pairs))
+    return tuple(want for one in permissions for want in _all_of(one, pairs, level))
 
 
-def _all_of(permission: str, pairs: tuple[tuple[str, str], ...]) -> tuple[Want, ...]:
+def _all_of(permission: str, pairs: tuple[tuple[str, str], ...], level: int) -> tuple[Want, ...]:
     if permission.startswith(RUN):
         return to_run(pair for pair in pairs if permission == f"{RUN}{pair[1]}")
-    return to_hold(permission, pairs)
+    levels = range(1, level + 1) if permission == Permission.APPROVE else (0,)
+    return tuple(want for one in levels for want in to_hold(permission, pairs, one))
 
 
 def touched_by(about: Any) -> tuple[tuple[str, str], ...]:
@@ -221,6 +238,7 @@ def _parameters(question: Question) -> dict[str, Any]:
         "questions": [want.question for want in wants],
         "environments": [want.environment for want in wants],
         "classes": [want.action_class for want in wants],
+        "levels": [want.level for want in wants],
         "asset": question.asset_id,
         "execution": question.execution_id,
         "step_run": question.step_run_id,

@@ -6,6 +6,10 @@ from django.dispatch import Signal
 # (a sentence) and `by` (the person).
 grant_changed = Signal()
 
+# Somebody was put into a group of approvers or taken out of it, in the transaction that does so. Sent with `member`,
+# `change` (a word) and `by` (the person).
+group_changed = Signal()
+
 # A role was made or changed, in the transaction that does so. Sent with `role` (as it is now), `change` (a word)
 # and `by` (the person).
 role_changed = Signal()

@@ -47,13 +47,13 @@ WHERE r.status = ANY(%(terminal)s) AND NOT EXISTS (
 def copies_of(step: ClaimedStep, count: int) -> list[ClaimedStep]:
     """So many executions like that of this claimed step run, each with its only step run claimed too."""
     execution = Execution.objects.get(pk=step.execution_id)
-    executions = [_another(execution, pk=uuid4(), idempotency_key=uuid4().hex * 2) for _ in range(count)]
+    executions = [another(execution, pk=uuid4(), idempotency_key=uuid4().hex * 2) for _ in range(count)]
     Execution.objects.bulk_create(executions)
     plain = Step.objects.get(pk=step.step_id)
-    steps = Step.objects.bulk_create(_another(plain, pk=None, execution_id=each.pk) for each in executions)
+    steps = Step.objects.bulk_create(another(plain, pk=None, execution_id=each.pk) for each in executions)
     run = StepRun.objects.get(pk=step.step_run_id)
     runs = [
-        _another(
+        another(
             run, pk=uuid4(), execution_id=each.execution_id, step_id=each.pk, lease_token=step.token + number
         )
         for number, each in enumerate(steps, 1)
@@ -71,7 +71,8 @@ def copies_of(step: ClaimedStep, count: int) -> list[ClaimedStep]:
     ]
 
 
-def _another(row: Any, **different: Any) -> Any:
+def another(row: Any, **different: Any) -> Any:
+    """The row once more, not stored yet, with these fields different."""
     made = copy(row)
     made._state = ModelState()
     for name, value in different.items():

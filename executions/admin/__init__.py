@@ -3,6 +3,7 @@
 from executions.admin import (  # noqa: F401  (each registers its table)
     api_token,
     approval,
+    approval_link,
     asset,
     audit_link,
     dead_letter,

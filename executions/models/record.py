@@ -2,7 +2,6 @@
 
 from typing import Any, Self
 
-from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models
 from django.db.models import Q
@@ -51,89 +50,6 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.type
-
-
-class Approval(models.Model):
-    """What one execution's approval says, bound to the hash of what will run."""
-
-    class Status(models.TextChoices):
-        """Where an approval stands."""
-
-        REQUESTED = "requested"
-        APPROVED = "approved"
-        REJECTED = "rejected"
-        EXPIRED = "expired"
-        WITHDRAWN = "withdrawn"
-
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_index=False)
-    execution = models.OneToOneField(Execution, models.CASCADE, related_name="approval")
-    level = models.SmallIntegerField()
-    policy = models.CharField(max_length=120, blank=True, db_default="")
-    quorum = models.PositiveSmallIntegerField(default=1, db_default=1)
-    reminded = models.PositiveSmallIntegerField(default=0, db_default=0)
-    approval_hash = models.CharField(max_length=64)
-    status = models.CharField(max_length=10, choices=Status.choices, default=Status.REQUESTED)
-    requested_at = models.DateTimeField(db_default=Now())
-    expires_at = models.DateTimeField()
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
-    )
-    decided_at = models.DateTimeField(null=True)
-    comment = models.CharField(max_length=1000, blank=True)
-    signed_in_with = models.CharField(max_length=80, blank=True)
-    signed_in_at = models.DateTimeField(null=True)
-    address = models.GenericIPAddressField(null=True)
-
-    objects = TenantRecordQuerySet.as_manager()
-
-    class Meta:
-        db_table = "opsc_approval"
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(status__in=["approved", "rejected"], decided_by__isnull=False)
-                | ~Q(status__in=["approved", "rejected"]),
-                name="approval_decision_has_a_person",
-            )
-        ]
-        indexes = [
-            models.Index(fields=["expires_at"], condition=Q(status="requested"), name="approval_open"),
-            models.Index(
-                fields=["tenant", "expires_at"], condition=Q(status="requested"), name="approval_queue"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.status} (level {self.level})"
-
-
-class Vote(models.Model):
-    """What one person said about one approval."""
-
-    class Decision(models.TextChoices):
-        """For it, or against it."""
-
-        APPROVED = "approved"
-        REJECTED = "rejected"
-
-    tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="+", db_index=False)
-    approval = models.ForeignKey(Approval, models.CASCADE, related_name="votes", db_index=False)
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
-    decision = models.CharField(max_length=10, choices=Decision.choices)
-    approval_hash = models.CharField(max_length=64)
-    comment = models.CharField(max_length=1000, blank=True)
-    signed_in_with = models.CharField(max_length=80, blank=True)
-    signed_in_at = models.DateTimeField(null=True)
-    address = models.GenericIPAddressField(null=True)
-    at = models.DateTimeField(db_default=Now())
-
-    objects = TenantRecordQuerySet.as_manager()
-
-    class Meta:
-        db_table = "opsc_approval_vote"
-        constraints = [models.UniqueConstraint(fields=["approval", "person"], name="one_vote_a_person")]
-
-    def __str__(self) -> str:
-        return f"{self.decision} by {self.person}"
 
 
 class DeadLetter(models.Model):

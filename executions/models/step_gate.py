@@ -29,6 +29,7 @@ class StepGate(models.Model):
     execution = models.ForeignKey(Execution, models.CASCADE, related_name="gates")
     step = models.OneToOneField(Step, models.CASCADE, related_name="gate")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.REQUESTED)
+    reminded = models.PositiveSmallIntegerField(default=0, db_default=0)
     gate_hash = models.CharField(max_length=64, blank=True, db_default="")
     requested_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()

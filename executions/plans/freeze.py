@@ -58,8 +58,8 @@ class FrozenPlan:
     beside others; resources: ids of resources and how much of each; max_wait_s: for all these, None: the limit.
     touches: every pair of environment and action class that its steps meet, a step without an asset counted where
     the plan is. approval_level: what the plan itself asks for, until the policy (`approval_policy`) raised it;
-    approval_quorum: how many people have to approve it; approval_s: how soon the request for it expires at the
-    latest, by that policy.
+    approval_quorum: how many people have to approve it, of each of approval_groups where there are some;
+    approval_s: how soon the request for it expires at the latest, by that policy.
     """
 
     name: str
@@ -75,6 +75,7 @@ class FrozenPlan:
     approval_level: int
     approval_policy: str = ""
     approval_quorum: int = 1
+    approval_groups: tuple[str, ...] = ()
     approval_s: int | None = None
     on_busy: str
     max_wait_s: float | None

@@ -6,8 +6,11 @@ from functools import cached_property
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import OuterRef, Subquery
 
-from executions.approvals import may_decide
-from executions.models import EffectRecord, Execution, StepGate, StepRun, Vote
+from executions.authority import BREAK_GLASS, may_decide
+from executions.control import is_withdrawal
+from executions.fresh import FROM_LEVEL
+from executions.glass import may_review
+from executions.models import Approval, EffectRecord, Execution, StepGate, StepRun, Vote
 from executions.plans.approved import gate_hash
 from executions.plans.risk import STEP_BY_STEP
 from executions.states import ExecutionStatus, StepStatus
@@ -20,7 +23,7 @@ TARGETS_SHOWN = 12
 class Actions:
     """Offers for one person. `cannot_decide`: why the approval is not theirs, empty when it is.
 
-    `voted`: they approved it, and others have to as well.
+    `voted`: they approved it, and others have to as well. `withdraw`: a cancel would take back what they asked for.
     """
 
     execution: Execution
@@ -31,6 +34,10 @@ class Actions:
     decide: bool
     voted: bool
     cannot_decide: str
+    take_back: bool
+    glass: bool
+    review: bool
+    withdraw: bool
     unknown: list[StepRun]
     unproven: list[StepRun]
     gates: list[StepGate]
@@ -54,7 +61,8 @@ class Actions:
     @property
     def key(self) -> str:
         """Changes whenever something else is offered."""
-        offered = (self.cancel, self.retry, self.retry_failed, self.decide, self.voted, self.cannot_decide)
+        offered = [self.cancel, self.retry, self.retry_failed, self.decide, self.voted, self.cannot_decide]
+        offered += [self.take_back, self.glass, self.review]
         waiting = [str(run.pk) for run in (*self.unknown, *self.unproven, *self.gates)]
         return f"{self.execution.status} {offered} {waiting}"
 
@@ -62,6 +70,7 @@ class Actions:
     def any(self) -> bool:
         """Whether there is something to offer or to explain."""
         offered = self.cancel or self.retry or self.retry_failed or self.decide
+        offered = offered or self.take_back or self.glass or self.review
         return bool(offered or self.cannot_decide or self.unknown or self.unproven or self.gates)
 
 
@@ -73,19 +82,35 @@ def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
     retry = over and user.has_perm("executions.retry_execution", execution)
     gates = _gates(execution)
     objection = may_decide(execution, user) if waits or gates else ""
+    withdraw = is_withdrawal(execution, user)
     return Actions(
         execution=execution,
         user=user,
-        cancel=wanted and user.has_perm("executions.cancel_execution", execution),
+        cancel=wanted and (withdraw or user.has_perm("executions.cancel_execution", execution)),
         retry=retry,
         retry_failed=retry and 0 < execution.succeeded_runs < execution.total_runs,
         decide=waits and not objection,
-        voted=waits and Vote.objects.filter(approval__execution=execution, person_id=user.pk).exists(),
+        voted=waits and _voted(execution, user),
         cannot_decide=objection,
+        take_back=not over and _voted(execution, user, also_steps=True),
+        glass=waits and execution.approval_level >= FROM_LEVEL and user.has_perm(BREAK_GLASS, execution),
+        review=_to_review(execution, user),
+        withdraw=withdraw,
         unknown=_unknown(execution, user),
         unproven=_unproven(execution, user),
         gates=[] if objection else gates,
     )
+
+
+def _voted(execution: Execution, user: User | AnonymousUser, *, also_steps: bool = False) -> bool:
+    approved = Vote.Decision.APPROVED
+    votes = Vote.objects.filter(approval__execution=execution, person_id=user.pk, decision=approved)
+    return (votes if also_steps else votes.filter(gate=None)).exists()
+
+
+def _to_review(execution: Execution, user: User | AnonymousUser) -> bool:
+    broken = Approval.objects.filter(execution=execution, status="break_glass", reviewed_by=None).exists()
+    return broken and isinstance(user, User) and not may_review(execution, user)
 
 
 def waits_to_be_let_in(execution: Execution) -> str:

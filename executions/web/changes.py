@@ -28,7 +28,8 @@ _RESOLVED = {
 def cancel(request: HttpRequest, execution_id: UUID) -> HttpResponse:
     """End an execution."""
     found = get_object_or_404(Execution.objects.visible_to(request.user), pk=execution_id)
-    require(request, "executions.cancel_execution", found)
+    if not control.is_withdrawal(found, person(request)):
+        require(request, "executions.cancel_execution", found)
     form = ReasonForm(request.POST)
     if not form.is_valid():
         return _back(request, found, "A reason of at most 300 characters is needed to cancel.")

@@ -12,7 +12,6 @@ from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
-from executions.approvals import may_decide
 from executions.budget import budget_of
 from executions.limits import reached
 from executions.models import Approval, Event, Execution
@@ -139,7 +138,7 @@ def _visible(request: HttpRequest, execution_id: UUID) -> Execution:
 def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, Part]:
     """What follows the run, each part drawn when it is needed."""
     approval = Approval.objects.visible_to(request.user).filter(execution_id=found.pk)
-    decision = approval.select_related("decided_by").first()
+    decision = approval.select_related("decided_by", "reviewed_by").first()
     chosen = chosen_run(found, request.user, choice.run)
     waits = waits_of(found)
     matrix = matrix_of(
@@ -156,7 +155,7 @@ def _parts(request: HttpRequest, found: Execution, choice: Choice) -> dict[str, 
         "execution": found,
         "choice": choice,
         "approval": decision,
-        "votes": Tally(found, decision, may_decide) if decision else None,
+        "votes": Tally(found, decision) if decision else None,
         "sentence": waits_to_be_let_in(found) or sentence(found, decision),
         "elapsed_s": elapsed_s(found.started_at, found.finished_at),
         "budget": budget_of(found),

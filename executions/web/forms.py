@@ -55,6 +55,13 @@ class RejectForm(forms.Form):
     comment = forms.CharField(max_length=1000, strip=True)
 
 
+class GlassForm(forms.Form):
+    """Letting it begin without its approval: for exactly this hash, and why."""
+
+    approval_hash = forms.RegexField(r"\A[0-9a-f]{64}\Z", error_messages={"invalid": "The form is damaged."})
+    reason = forms.CharField(max_length=1000, strip=True)
+
+
 class PlanForm(forms.Form):
     """A plan and the tenant that it is for, among those in which the person may submit."""
 

@@ -27,7 +27,7 @@ def approve(request: HttpRequest, execution_id: UUID, step: str) -> HttpResponse
         messages.error(request, "The approval form was damaged. Nothing was approved; look again.")
         return redirect("executions:detail", execution_id=found.pk)
     try:
-        stepwise.approve(
+        missing = stepwise.approve(
             found.pk,
             step,
             user=person(request),
@@ -38,7 +38,8 @@ def approve(request: HttpRequest, execution_id: UUID, step: str) -> HttpResponse
     except SignInAgain as refusal:
         messages.warning(request, f"{refusal} {refusal.hint}")
         return redirect(again_address(f"{reverse('executions:detail', args=[found.pk])}#gate-{step}"))
-    messages.success(request, f"The step {step} may begin.")
+    told = f"Your approval counts. {missing} more needed." if missing else f"The step {step} may begin."
+    messages.success(request, told)
     return redirect("executions:detail", execution_id=found.pk)
 
 

@@ -16,6 +16,7 @@ _REFUSALS = {
     "executions.submit_execution": "Your role may not submit plans for this tenant.",
     "executions.cancel_execution": "Your role may not cancel executions of this tenant.",
     "executions.retry_execution": "Your role may not retry executions of this tenant.",
+    "executions.break_glass": "You may not let a run begin without its approval.",
     "executions.resolve_execution": "Deciding about an unknown outcome needs the role operator or tenant admin.",
     "safety.reserve_asset": "Reserving an asset needs the role operator or tenant admin.",
     "safety.release_lease": "Only a tenant admin may release a lease.",

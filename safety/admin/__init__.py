@@ -3,6 +3,7 @@
 from safety.admin import (  # noqa: F401  (each registers its table)
     access_decision,
     approval_policy,
+    approver,
     limit,
     line_place,
     lockable,

@@ -11,9 +11,18 @@ class ApprovalPolicyAdmin(PlatformRowsAdmin):
     """The nine cells for everybody, which superusers edit, and rows of tenants, which ask for more."""
 
     exception = "may_lower"
-    list_display = ("environment", "action_class", "whose", "level", "quorum", "expires_s")
+    list_display = ("environment", "action_class", "whose", "level", "quorum", "approvers", "expires_s")
     list_filter = (WhoseFilter, "environment", "action_class")
     list_select_related = ("tenant",)
     ordering = ("environment", "action_class", "tenant")
-    fields = ("tenant", "environment", "action_class", "level", "quorum", "expires_s", "may_lower")
+    fields = (
+        "tenant",
+        "environment",
+        "action_class",
+        "level",
+        "quorum",
+        "approvers",
+        "expires_s",
+        "may_lower",
+    )
     fixed_fields = ("tenant", "environment", "action_class")

@@ -13,6 +13,7 @@ from safety.administration import TenantAdministeredAdmin, TenantFilter
 from safety.choices import ActionClass, Environment
 from safety.granting import may_grant, outlives
 from safety.models import Membership
+from safety.models.approval_policy import HIGHEST_APPROVAL
 from safety.models.role import role_choices, spoken
 from safety.signals import grant_changed
 
@@ -54,10 +55,30 @@ class MembershipForm(_ModelForm):
         help_text="The kinds of steps it is good for. None ticked: all that the role allows.",
     )
 
+    approves_up_to = forms.TypedChoiceField(
+        choices=[(level, str(level)) for level in range(HIGHEST_APPROVAL, 0, -1)],
+        coerce=int,
+        required=False,
+        help_text="The highest approval level; counts only where the role approves.",
+    )
+
     class Meta:
         model = Membership
-        fields = ("tenant", "user", "role", "environments", "action_classes", "ends_at", "reason")
+        fields = (
+            "tenant",
+            "user",
+            "role",
+            "environments",
+            "action_classes",
+            "approves_up_to",
+            "ends_at",
+            "reason",
+        )
         help_texts = {"ends_at": "After this moment it counts no more; nothing has to be done."}
+
+    def clean_approves_up_to(self) -> int:
+        """The highest where nothing was chosen."""
+        return self.cleaned_data["approves_up_to"] or HIGHEST_APPROVAL
 
     def clean_ends_at(self) -> Any:
         """A new membership that is over from the start is a slip of the pen."""
@@ -95,7 +116,7 @@ class MembershipAdmin(TenantAdministeredAdmin):
     """Who may do what in which tenant."""
 
     form = MembershipForm
-    list_display = ("user", "tenant", "role_held", "where", "what", "ends_at", "granted_by")
+    list_display = ("user", "tenant", "role_held", "where", "what", "approves_up_to", "ends_at", "granted_by")
     list_filter = (RoleFilter, TenantFilter)
     list_select_related = ("user", "tenant", "granted_by")
     search_fields = ("user__username", "reason")

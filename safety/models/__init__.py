@@ -1,6 +1,7 @@
 """The tables of the guards."""
 
 from safety.models.approval_policy import ApprovalPolicy
+from safety.models.approver import Delegation, GroupMember
 from safety.models.decision import AccessDecision
 from safety.models.lease import Lease, LeaseMode, LinePlace, Lockable
 from safety.models.limit import Limit, LimitKind
@@ -19,6 +20,8 @@ __all__ = [
     "AccessDecision",
     "ApprovalPolicy",
     "Connector",
+    "Delegation",
+    "GroupMember",
     "Lease",
     "LeaseMode",
     "Limit",

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 
 from safety.choices import ActionClass, Environment
+from safety.models.approver import GROUP_NAME
 from safety.models.tenant import Tenant
 
 HIGHEST_APPROVAL = 3
@@ -39,6 +40,15 @@ class ApprovalPolicy(models.Model):
         db_default=1,
         help_text="Different ones, and not the requester. More than one from level 2 on.",
     )
+    approvers = models.CharField(
+        "group of approvers",
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[GROUP_NAME],
+        help_text="So many people of this group of the tenant; anybody who may approve when empty. From level 2 on.",
+    )
     expires_s = models.PositiveIntegerField(
         "expires after, s",
         null=True,
@@ -65,10 +75,11 @@ class ApprovalPolicy(models.Model):
             models.CheckConstraint(
                 condition=Q(level__lte=HIGHEST_APPROVAL)
                 & (Q(quorum=1) | Q(quorum__range=(2, MOST_PEOPLE), level__gte=2))
-                & (Q(expires_s=None) | Q(expires_s__gt=0)),
+                & (Q(expires_s=None) | Q(expires_s__gt=0))
+                & (Q(approvers="") | Q(level__gte=2)),
                 name="approval_policy_makes_sense",
                 violation_error_message=(
-                    "The level is 0 to 3, 1 to 9 people approve (more than one from level 2 on), "
+                    "The level is 0 to 3, 1 to 9 people approve (more than one, or of a group, from level 2 on), "
                     "and what expires has more than 0 seconds."
                 ),
             ),

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from safety.choices import ActionClass, Environment
+from safety.models.approval_policy import HIGHEST_APPROVAL
 from safety.models.role import spoken
 from safety.models.tenant import Tenant
 
@@ -25,7 +26,8 @@ class Membership(models.Model):
     """One role of one person in one tenant. A person may have several, each with limits of its own.
 
     environments: where it holds; empty: in every environment. action_classes: the kinds of steps that it is
-    good for; empty: those of the role. What one membership allows, no other takes away.
+    good for; empty: those of the role. approves_up_to: the highest approval level that it decides, where its role
+    approves at all. What one membership allows, no other takes away.
     """
 
     tenant = models.ForeignKey(Tenant, models.CASCADE, related_name="memberships")
@@ -36,6 +38,9 @@ class Membership(models.Model):
     )
     action_classes = ArrayField(
         models.CharField(max_length=10, choices=ActionClass.choices), default=list, db_default=[], blank=True
+    )
+    approves_up_to = models.PositiveSmallIntegerField(
+        "approves up to level", choices=[(1, "1"), (2, "2"), (3, "3")], default=3, db_default=3
     )
     ends_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=300, blank=True, db_default="")
@@ -59,6 +64,9 @@ class Membership(models.Model):
                 & models.Q(action_classes__contained_by=ActionClass.values),
                 name="membership_limits_are_known",
             ),
+            models.CheckConstraint(
+                condition=models.Q(approves_up_to__range=(1, 3)), name="membership_approves_known_levels"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -69,4 +77,7 @@ class Membership(models.Model):
         """Where and for what it holds, as the end of a sentence; empty when it has no limits."""
         where = f", only {', '.join(self.environments)}" if self.environments else ""
         what = f", only {', '.join(self.action_classes)} steps" if self.action_classes else ""
-        return where + what
+        level = (
+            f", approves up to level {self.approves_up_to}" if self.approves_up_to < HIGHEST_APPROVAL else ""
+        )
+        return where + what + level

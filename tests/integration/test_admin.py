@@ -13,12 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from executions.models import Asset, Execution, StepGate, Worker
+from executions.models import ApprovalLink, Asset, Execution, StepGate, Worker
 from safety.administration import REACHABLE_ROWS, BoundedPaginator
 from safety.choices import Role
 from safety.models import (
     AccessDecision,
     ApprovalPolicy,
+    Delegation,
+    GroupMember,
     Lease,
     Limit,
     Lockable,
@@ -45,6 +47,7 @@ EDITABLE = {
     Membership,
     Asset,
     ApprovalPolicy,
+    GroupMember,
     TimeoutPolicy,
     Resource,
     MaskingRule,
@@ -72,12 +75,15 @@ def a_bit_of_everything(number: int = 0) -> Execution:
     factories.output(run, "output of acme")
     factories.an_effect(run)
     factories.an_event(execution, step_run=run)
-    factories.a_vote(factories.an_approval(execution), user)
-    StepGate.objects.create(
-        tenant=execution.tenant,
-        execution=execution,
-        step=step,
-        expires_at=timezone.now() + timedelta(hours=1),
+    approval = factories.an_approval(execution)
+    factories.a_vote(approval, user)
+    tomorrow = timezone.now() + timedelta(days=1)
+    StepGate.objects.create(tenant=execution.tenant, execution=execution, step=step, expires_at=tomorrow)
+    ApprovalLink.objects.create(tenant=execution.tenant, approval=approval, person=user)
+    GroupMember.objects.create(tenant=execution.tenant, group=f"group-{number}", user=user)
+    deputy = factories.a_person(f"deputy-{number}")
+    Delegation.objects.create(
+        tenant=execution.tenant, giver=user, deputy=deputy, ends_at=tomorrow, reason="on leave"
     )
     factories.a_dead_letter(run)
     factories.a_lease(execution, asset)

@@ -26,12 +26,12 @@ pytestmark = pytest.mark.usefixtures("working")
 
 
 def held_after_let_in(world: World, folder: Path) -> tuple[UUID, Switch]:
-    """The step `one` may begin, says Tom, and a switch holds it."""
+    """The step `one` may begin, says Uma, and a switch holds it; Tom approved the run."""
     execution_id = begun(world, folder)
     switch = switching.turn(
         Scope(tenant=world.acme), mode="hold", user=world.olga, reason="storm", lasts_s=600
     )
-    let_in(execution_id, "one", world.tom)
+    let_in(execution_id, "one", an_approver())
     return execution_id, switch
 
 
@@ -39,20 +39,20 @@ def lift(world: World, switch: Switch) -> None:
     switching.lift(switch.pk, user=world.olga, reason="over")
 
 
-def deactivated(tom: User) -> None:
-    User.objects.filter(pk=tom.pk).update(is_active=False)
+def deactivated(uma: User) -> None:
+    User.objects.filter(pk=uma.pk).update(is_active=False)
 
 
-def no_member(tom: User) -> None:
-    Membership.objects.filter(user=tom).delete()
+def no_member(uma: User) -> None:
+    Membership.objects.filter(user=uma).delete()
 
 
-def elsewhere(tom: User) -> None:
-    Membership.objects.filter(user=tom).update(environments=["prod"])
+def elsewhere(uma: User) -> None:
+    Membership.objects.filter(user=uma).update(environments=["prod"])
 
 
-def over(tom: User) -> None:
-    Membership.objects.filter(user=tom).update(ends_at=Now() - timedelta(seconds=1))
+def over(uma: User) -> None:
+    Membership.objects.filter(user=uma).update(ends_at=Now() - timedelta(seconds=1))
 
 
 def an_approver() -> User:
@@ -78,7 +78,7 @@ def test_a_step_is_asked_for_again_when_who_let_it_in_may_not_any_more(
     world: World, tmp_path: Path, loses: Callable[[User], None], swept: bool
 ) -> None:
     execution_id, switch = held_after_let_in(world, tmp_path)
-    loses(world.tom)
+    loses(User.objects.get(username="uma"))
     if swept:
         sweeper.tick()
         assert StepGate.objects.get().status == "requested"
@@ -89,10 +89,12 @@ def test_a_step_is_asked_for_again_when_who_let_it_in_may_not_any_more(
     assert list(tmp_path.iterdir()) == []
     assert states_of(execution_id)["one"] == "ready"
     assert StepRun.objects.get(step__key="one").attempt == 0
-    assert told_why(execution_id) == ["tom, who let it in, may not do so any more"]
+    assert told_why(execution_id) == [
+        "fewer people than it needs stand behind this step: uma may not approve it any more"
+    ]
     sweeper.tick()
     assert Execution.objects.get(pk=execution_id).clock == "approval"
-    let_in(execution_id, "one", an_approver())
+    let_in(execution_id, "one", world.tom)
     go_on()
     assert [mark.name for mark in tmp_path.iterdir()] == ["one"]
 
@@ -121,13 +123,14 @@ def test_what_has_begun_on_one_target_goes_on_with_the_others(world: World, tmp_
     text = f"touch {tmp_path}/$$"
     step = script(text, id_="one", targets=["here", "there"], max_parallel=1)
     execution_id = begun(world, tmp_path, step)
-    let_in(execution_id, "one", world.tom)
+    uma = an_approver()
+    let_in(execution_id, "one", uma)
     first = claim()
     assert first is not None
     engine.run(first, time.monotonic())
     assert StepGate.objects.get().used_at is not None
     StepGate.objects.update(expires_at=F("requested_at"))
-    deactivated(world.tom)
+    deactivated(uma)
     go_on()
     assert set(StepRun.objects.values_list("status", flat=True)) == {"succeeded"}
     assert len(list(tmp_path.iterdir())) == 2
@@ -141,11 +144,12 @@ def test_a_step_that_waits_for_its_asset_has_not_begun(world: World, tmp_path: P
     engine.run(step, time.monotonic())
     StepRun.objects.filter(execution=other, status="ready").update(not_before=Now() + timedelta(hours=1))
     execution_id = begun(world, tmp_path, script(f"touch {tmp_path}/one", id_="one", targets=["there"]))
-    let_in(execution_id, "one", world.tom)
+    uma = an_approver()
+    let_in(execution_id, "one", uma)
     work_off()
     waiting = StepRun.objects.get(step__key="one")
     assert (waiting.status, waiting.waiting_since is None) == ("ready", False)
-    deactivated(world.tom)
+    deactivated(uma)
     StepRun.objects.update(not_before=None)
     go_on()
     assert StepGate.objects.get().status == "requested"
@@ -154,12 +158,13 @@ def test_a_step_that_waits_for_its_asset_has_not_begun(world: World, tmp_path: P
 
 def test_what_is_taken_back_behind_the_guard_does_not_begin(world: World, tmp_path: Path) -> None:
     execution_id = begun(world, tmp_path)
-    let_in(execution_id, "one", world.tom)
+    uma = an_approver()
+    let_in(execution_id, "one", uma)
     step = claim()
     assert step is not None
     approval = StepApproval(step)
     assert (approval.objection(), approval.withdrawn()) == ("", "")
-    deactivated(world.tom)
+    deactivated(uma)
     assert letting_in.reopen_due() == 1
     assert not approval.begins()
     engine.run(step, time.monotonic())
@@ -169,15 +174,16 @@ def test_what_is_taken_back_behind_the_guard_does_not_begin(world: World, tmp_pa
 
 def test_a_beginning_and_a_taking_back_at_one_moment_have_one_outcome(world: World, tmp_path: Path) -> None:
     execution_id = begun(world, tmp_path)
-    let_in(execution_id, "one", world.tom)
+    uma = an_approver()
+    let_in(execution_id, "one", uma)
     step = claim()
     assert step is not None
-    deactivated(world.tom)
+    deactivated(uma)
     approval = StepApproval(step)
     acts = (approval.begins, letting_in.reopen_due)
     for _ in range(100):
         began, reopened = in_threads(2, lambda number: acts[number]())
         assert (began, reopened) in ((True, 0), (False, 1))
         StepGate.objects.update(
-            status="approved", decided_by=world.tom, used_at=None, expires_at=Now() + timedelta(hours=1)
+            status="approved", decided_by=uma, used_at=None, expires_at=Now() + timedelta(hours=1)
         )

@@ -13,12 +13,13 @@ from executions import control, lifecycle, resolution, rolling, sweeper, switchi
 from executions.errors import Conflict
 from executions.holdings import HOLDINGS
 from executions.lifecycle import ClaimedStep
-from executions.models import Execution, StepGate
+from executions.models import Approval, Execution, StepGate
 from executions.rolling import Wanted
 from executions.switching import Scope
 from safety import limits
 from safety.context import Outcome, OutcomeStatus
 from safety.models import Limit, Tenant
+from tests import factories
 from tests.integration.test_stepwise import begun, go_on, hash_of, let_in
 from tests.world import World, runs_of, script, status_of, wait_step, work_off
 
@@ -95,9 +96,11 @@ def test_what_is_done_once_more_is_let_in_once_more(world: World, tmp_path: Path
 
 def test_the_requester_lets_nothing_in_whatever_the_record_says(world: World, tmp_path: Path) -> None:
     execution_id = begun(world, tmp_path)
-    StepGate.objects.update(status="approved", decided_by=world.olga, gate_hash=hash_of(execution_id, "one"))
+    wanted, approval = hash_of(execution_id, "one"), Approval.objects.get()
+    StepGate.objects.update(status="approved", decided_by=world.olga, gate_hash=wanted)
+    factories.a_vote(approval, world.olga, gate=StepGate.objects.get(), approval_hash=wanted)
     go_on()
-    assert runs_of(execution_id)[1].detail == "this step was let in by who asked for the run"
+    assert StepGate.objects.get().status == "requested"  # asked for again
     assert list(tmp_path.iterdir()) == []
 
 

@@ -115,13 +115,14 @@ def test_a_step_run_of_another_execution_is_not_shown_in_this_one() -> None:
 
 
 def test_every_page_of_ours_asks_for_a_sign_in() -> None:
-    """Also those that somebody adds later: only the sign-in pages may be open."""
-    open_pages = {"login", "once"}
+    """Also those that somebody adds later: only the sign-in pages and that behind an approval link may be open."""
+    open_pages = {"login", "once", "decide"}
     seen = set()
     for name, (possibilities, *_) in _named_addresses():
         pattern, arguments = possibilities[0]
         filled = dict.fromkeys(arguments, "00000000-0000-4000-8000-000000000000") | {
             "switch_id": "7",
+            "delegation_id": "7",
             "step": "work",
             "slug": "acme",
         }
@@ -264,7 +265,7 @@ def test_a_viewer_is_offered_nothing_and_an_approver_only_the_decision() -> None
     an_approval(execution)
     viewer = signed_in(a_person("vera", "viewer")).get(f"/executions/{execution.pk}/").content.decode()
     assert "<form" not in viewer.partition("<main")[2]
-    assert "Approving this level needs the role approver" in viewer
+    assert "Approving level 2 needs the role approver" in viewer
     approver = signed_in(tom()).get(f"/executions/{execution.pk}/").content.decode()
     assert execution.approval_hash in approver
     assert "/cancel/" not in approver

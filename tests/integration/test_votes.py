@@ -3,60 +3,31 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
-from django.test import Client
 
 from executions import approvals, control
 from executions.errors import Conflict, NotAllowed
-from executions.fresh import BY_COMMAND
 from executions.models import Approval, Event, Execution, StepRun, Vote
-from executions.submission import Submitted, submit
+from executions.submission import Submitted
 from safety.choices import Role
 from safety.models import ApprovalPolicy, Membership
 from tests import factories
+from tests.approving import a_run, reject, signed_in, vote
 from tests.commands import manage
-from tests.world import World, events_of, in_threads, runs_of, script, status_of, work_until_over
+from tests.world import World, events_of, runs_of, status_of, work_until_over
 
 pytestmark = pytest.mark.usefixtures("working")
-ROUNDS = range(8)
 
 
 @pytest.fixture
 def ada(world: World) -> User:
     """A second approver of Acme."""
     return factories.a_person("ada", Role.APPROVER, tenant=world.acme)
-
-
-def a_run(world: World, quorum: int = 2) -> Submitted:
-    """A change in prod, for which Acme asks for so many people."""
-    ApprovalPolicy.objects.update_or_create(
-        tenant=world.acme, environment="prod", action_class="modify", defaults={"level": 2, "quorum": quorum}
-    )
-    world.here(environment="prod")
-    plan = {
-        "version": 1,
-        "name": "prod",
-        "mode": "background",
-        "targets": ["here"],
-        "steps": [script("true")],
-    }
-    return submit(plan, user=world.olga, tenant=world.acme)
-
-
-def vote(done: Submitted, user: User, comment: str = "") -> int:
-    return approvals.approve(
-        done.execution_id, user=user, approval_hash=done.approval_hash, comment=comment, signed_in=BY_COMMAND
-    )
-
-
-def reject(done: Submitted, user: User) -> None:
-    approvals.reject(done.execution_id, user=user, comment="no", signed_in=BY_COMMAND)
 
 
 def approval_of(execution_id: UUID) -> Approval:
@@ -191,53 +162,6 @@ def test_the_worker_counts_the_votes_again(
     change(world, done)
     assert work_until_over(done.execution_id) == "failed"
     assert runs_of(done.execution_id)[0].category == "approval"
-
-
-@pytest.mark.parametrize("round_", ROUNDS)
-def test_two_votes_at_the_same_moment_both_count(world: World, ada: User, round_: int) -> None:
-    done = a_run(world)
-    missing = in_threads(2, lambda number: vote(done, (world.tom, ada)[number]))
-    assert sorted(missing) == [0, 1]
-    assert status_of(done.execution_id) == "queued"
-    assert events_of(done.execution_id).count("approval.approved") == 1
-
-
-def expires(done: Submitted, user: User) -> None:
-    Approval.objects.filter(execution=done.execution_id).update(expires_at=Now())
-    approvals.expire_due()
-
-
-def cancels(done: Submitted, user: User) -> None:
-    control.request_cancel(done.execution_id, user=User.objects.get(username="olga"), reason="no")
-
-
-@pytest.mark.parametrize("round_", ROUNDS)
-@pytest.mark.parametrize(
-    ("other", "endings"),
-    [
-        (expires, {("queued", "approved"), ("expired", "expired")}),
-        (cancels, {("cancelled", "approved"), ("cancelled", "withdrawn")}),
-        (reject, {("queued", "approved"), ("rejected", "rejected")}),
-    ],
-)
-def test_at_the_same_moment_there_is_one_outcome(
-    world: World, ada: User, other: Callable[[Submitted, User], None], endings: set[Any], round_: int
-) -> None:
-    done = a_run(world)
-    vote(done, world.tom)
-    results = in_threads(2, lambda number: vote(done, ada) if number else other(done, world.tom))
-    assert (status_of(done.execution_id), approval_of(done.execution_id).status) in endings
-    assert all(result is None or result == 0 or isinstance(result, Conflict) for result in results), results
-    decided = [
-        name for name in events_of(done.execution_id) if name in ("approval.approved", "approval.rejected")
-    ]
-    assert len(decided) <= 1
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def test_the_page_says_who_approved_and_who_still_can(world: World, ada: User) -> None:

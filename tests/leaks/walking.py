@@ -11,7 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from executions.models import Asset, Execution, Step, StepRun
-from safety.models import Switch, Tenant
+from safety.models import Delegation, Switch, Tenant
 from safety.tokens.models import ApiToken
 from tests.leaks.acts import Visitor
 
@@ -23,6 +23,7 @@ TABLES = {
     "asset_id": Asset,
     "switch_id": Switch,
     "token_id": ApiToken,
+    "delegation_id": Delegation,
 }
 NOT_THERE = ("/no/such/page", "/admin/no/such/page")
 

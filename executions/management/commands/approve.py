@@ -1,7 +1,6 @@
 """Approve what an execution would do."""
 
 import json
-import sys
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -14,13 +13,10 @@ from executions.cli.failing import BadInput
 from executions.cli.finding import find_execution
 from executions.cli.people import acting_user
 from executions.cli.plain import plain
-from executions.cli.showing import show_header, show_steps
-from executions.errors import Conflict
+from executions.cli.seen_hash import seen_hash, show_all
 from executions.fresh import BY_COMMAND
 from executions.models import Execution
 from executions.plans.approved import gate_hash
-
-SHORTEST_HASH = 12
 
 
 class Command(OpsCommand):
@@ -51,8 +47,8 @@ class Command(OpsCommand):
         if options["step"]:
             return self._step(execution, user, options)
         if not self.wants_json:
-            self._show(execution)
-        approval_hash = self._seen(execution.approval_hash, options["hash"])
+            show_all(self, execution)
+        approval_hash = seen_hash(self, execution.approval_hash, options["hash"])
         missing = approvals.approve(
             execution.pk,
             user=user,
@@ -81,44 +77,16 @@ class Command(OpsCommand):
         if not self.wants_json:
             self.stdout.write(plain(json.dumps(step.spec, indent=2, ensure_ascii=False)))
             self.stdout.write(f"approval hash of the step {step.key}: {wanted}")
-        seen = self._seen(wanted, options["hash"])
+        seen = seen_hash(self, wanted, options["hash"])
         comment = options["comment"]
-        stepwise.approve(
+        missing = stepwise.approve(
             execution.pk, step.key, user=user, seen_hash=seen, comment=comment, signed_in=BY_COMMAND
         )
         dispatch.flush()
         if self.wants_json:
-            self.print_json({"id": execution.pk, "step": step.key, "approval_hash": seen})
+            self.print_json({"id": execution.pk, "step": step.key, "approval_hash": seen, "missing": missing})
+        elif missing:
+            self.stdout.write(f"your approval counts; {missing} more needed for the step {step.key}")
         else:
             self.stdout.write(f"the step {step.key} may begin")
         return failing.SUCCEEDED
-
-    def _show(self, execution: Execution) -> None:
-        show_header(self.console, execution)
-        show_steps(self.console, execution)
-        self.stdout.write(plain(execution.plan))
-        self.stdout.write(f"approval hash {execution.approval_hash}")
-
-    def _seen(self, approval_hash: str, given: str) -> str:
-        """The whole hash, once the person has shown that this is what they mean. Raises BadInput, Conflict."""
-        wanted = given.strip().lower()
-        if not wanted:
-            return self._ask(approval_hash)
-        if len(wanted) < SHORTEST_HASH:
-            raise BadInput(f"--hash: give at least {SHORTEST_HASH} characters.")
-        if not approval_hash.startswith(wanted):
-            raise Conflict(
-                f"This hash is not of what would run: that is {approval_hash[:SHORTEST_HASH]}.",
-                hint="Look at the plan again.",
-            )
-        return approval_hash
-
-    def _ask(self, approval_hash: str) -> str:
-        if not (sys.stdin.isatty() and self.on_terminal):
-            raise BadInput(
-                "Nothing was approved.",
-                hint=f"Look at it, then give --hash {approval_hash[:SHORTEST_HASH]}.",
-            )
-        if input("Approve exactly this? [yes/no] ").strip().lower() != "yes":
-            raise BadInput("Nothing was approved.")
-        return approval_hash

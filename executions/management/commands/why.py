@@ -59,7 +59,7 @@ class Command(OpsCommand):
         if self.wants_json:
             found = [_as_data(one) for one in reply.explained]
             said = {"person": person.username, "tenant": tenant.slug, "question": question}
-            more = {"besides": reply.besides, "advice": list(reply.advice)}
+            more = {"besides": reply.besides, "lent": reply.lent, "advice": list(reply.advice)}
             self.print_json(said | {"allowed": reply.allowed, "answers": found} | more)
         else:
             self._say(reply)

@@ -34,6 +34,7 @@ MACHINE = {
     "opsc_approval.approval_hash",
     "opsc_approval_vote.approval_hash",
     "opsc_step_gate.approval_hash",
+    "opsc_approval_link.approval_hash",
     "opsc_sign_in.what",
     "opsc_sign_in_count.kind",
     "opsc_recovery_code.digest",

@@ -13,7 +13,7 @@ from tests.leaks.walking import Filled
 pytestmark = [pytest.mark.usefixtures("live_db"), pytest.mark.timeout(600)]
 
 # Addresses that answer people who are not signed in, with something else than the way to the door.
-OPEN = {"login", "once", "logout", "sso", "sso_back", "second_step", "admin:jsi18n"}
+OPEN = {"login", "once", "executions:decide", "logout", "sso", "sso_back", "second_step", "admin:jsi18n"}
 IN_ADMIN = ("GET", "POST", "DELETE")  # where any method that is no POST is a GET
 EVERYBODYS = ("admin:executions_worker", "admin:safety_tenantrole")  # tables of the platform
 NO_IDS = {"token", "app_label"}  # what stands in an address and is of no tenant
