@@ -70,6 +70,19 @@ FIELDS: dict[str, Callable[[Scene, Any, Fields], Fields]] = {
         "reason": "because",
         "cancel_open": "on",
     },
+    "executions:take_back": lambda scene, tenant, arguments: {"reason": "because"},
+    "executions:break_glass": lambda scene, tenant, arguments: (
+        _approval(arguments) | {"reason": "an emergency of its own"}
+    ),
+    "executions:review": lambda scene, tenant, arguments: {"comment": "right call"},
+    "executions:deputies": lambda scene, tenant, arguments: {
+        "tenant": tenant.pk,
+        "name": "nina",
+        "days": "1",
+        "reason": "because",
+    },
+    "executions:end_delegation": lambda scene, tenant, arguments: {},
+    "executions:decide": lambda scene, tenant, arguments: {"decision": "reject", "comment": "no"},
     "executions:turn_switch": lambda scene, tenant, arguments: _switch(scene, tenant),
     "executions:lift_switch": lambda scene, tenant, arguments: {"reason": "because"},
     "new_token": lambda scene, tenant, arguments: {
