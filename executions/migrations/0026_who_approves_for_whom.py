@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('executions', '0025_api_token'),
-        ('safety', '0021_approvers'),
+        ('safety', '0022_approvers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

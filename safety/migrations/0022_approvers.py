@@ -16,7 +16,7 @@ TAKE = "UPDATE opsc_role SET permissions = array_remove(permissions, 'executions
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('safety', '0020_read_audit'),
+        ('safety', '0021_switches_of_the_platform'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
