@@ -68,7 +68,7 @@ def test_the_page_says_what_an_operator_needs_to_know() -> None:
         "command, read , after Copy".replace(" ,", ","),
         "half of the work",
         "kept for a person: outcome unknown",
-        "step.interrupted Reload on web-01",
+        "outcome unknown Reload on web-01",
         "Decide: Reload on web-01",
         "This run needed none.",
     ):
