@@ -73,13 +73,12 @@ def _require(user: Any, tenant: Tenant, kinds: Any, number_for: Any) -> None:
     first = next((limit for limit in broken if limit is not None), None)
     if first is None or None in broken:  # one of the roles allows it
         return
-    who = "a tenant admin" if first.tenant_id else "whoever runs the platform"
     is_rate = first.kind == LimitKind.SUBMISSIONS
     now = f"this is number {number_for(first)}" if is_rate else f"this one has {number_for(first)}"
     later = "Try again in a minute. " if is_rate else ""
     raise (TooFast if is_rate else LimitReached)(
         f"At most {first.most} {first.get_kind_display()}{first.scope}; {now}.",
-        hint=f"{later}It is a {first.whose}: {who} can change it in the admin, under Limits.",
+        hint=f"{later}It is a {first.whose}: {first.remedy}.",
     )
 
 

@@ -11,9 +11,11 @@ from executions.budget import budget_of
 from executions.cancel_words import cancel_words
 from executions.cli.describing import output_of, step_runs
 from executions.cli.plain import one_line, plain
+from executions.limits import reached
 from executions.models import Execution, StepRun
 from executions.standing import Standing, waits_of, what_it_waits_for
 from executions.states import StepStatus
+from executions.switches import holding
 
 MOST_ROWS = 500
 MOST_SAID = 100  # characters of a step's last line
@@ -87,8 +89,17 @@ def _facts(execution: Execution) -> list[tuple[str, str]]:
         ("done", f"{execution.total_runs - execution.open_runs} of {execution.total_runs} step runs"),
         ("took", took),
         ("time", budget_of(execution).sentence),
+        *(("held back", words) for words in _held_back(execution)),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _held_back(execution: Execution) -> list[str]:
+    """The switches and limits for which it waits, each with who can end that."""
+    off = [
+        f"switched off ({switch.scope}) by {switch.told_by}: {switch.reason}" for switch in holding(execution)
+    ]
+    return [one_line(words, 500) for words in (*off, *(f"{one}; {one.remedy}" for one in reached(execution)))]
 
 
 def _cells(run: StepRun, waits: Waits) -> tuple[Text, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from executions.plans.errors import PlanInvalid, PlanProblem, place, shown
+from executions.plans.errors import PlanInvalid, PlanProblem, by_setting, place, shown
 
 BOM = b"\xef\xbb\xbf"
 INTEGER_LIMIT = 2**63  # what PostgreSQL and other readers of the plan can hold
@@ -55,7 +55,7 @@ def _decode(raw: bytes) -> str:
         raise _invalid(
             "plan.too_large",
             f"more than {limit} bytes",
-            "split the plan, or have the limit OPSC_PLAN_MAX_BYTES raised",
+            by_setting("PLAN_MAX_BYTES"),
         )
     start = len(BOM) if raw.startswith(BOM) else 0
     if not raw[start:].strip():
@@ -171,7 +171,8 @@ def _kind_of(value: object) -> str:
 
 def _too_deep(path: str) -> PlanInvalid:
     limit = settings.OPSC["PLAN_MAX_DEPTH"]
-    return PlanInvalid([PlanProblem(path, "plan.too_deep", f"nested deeper than {limit} levels")])
+    message = f"nested deeper than {limit} levels"
+    return PlanInvalid([PlanProblem(path, "plan.too_deep", message, by_setting("PLAN_MAX_DEPTH"))])
 
 
 def _invalid(code: str, message: str, hint: str = "") -> PlanInvalid:

@@ -36,6 +36,11 @@ class PlanInvalid(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+def by_setting(name: str) -> str:
+    """Who can change a limit of the whole installation, and where: `PLAN_MAX_STEPS` is OPSC_PLAN_MAX_STEPS."""
+    return f"the limit is the setting OPSC_{name}; whoever runs the platform can change it"
+
+
 def place(parts: Sequence[str | int]) -> str:
     """`("steps", 3, "timeout")` as `steps[3].timeout`; at most 200 characters."""
     text = ""

@@ -11,7 +11,7 @@ from django.conf import settings
 from executions.plans import graph, risk
 from executions.plans.approved import approval_hash
 from executions.plans.canonical import plan_hash
-from executions.plans.errors import PlanInvalid, PlanProblem
+from executions.plans.errors import PlanInvalid, PlanProblem, by_setting
 from executions.plans.holds import Holds, ResourceItem, hold_problems, holds_of
 from executions.plans.parse import Plan
 from executions.plans.rules import NEEDS_TARGET
@@ -262,8 +262,8 @@ def _limit_problems(assets: int, steps: Iterable[FrozenStep]) -> Iterator[PlanPr
     limit = settings.OPSC["PLAN_MAX_TARGETS"]
     if assets > limit:
         message = f"the steps have {assets} targets; at most {limit} are allowed"
-        yield PlanProblem("steps", "target.too_many", message)
+        yield PlanProblem("steps", "target.too_many", message, by_setting("PLAN_MAX_TARGETS"))
     step_runs, limit = sum(len(step.targets) for step in steps), settings.OPSC["PLAN_MAX_STEP_RUNS"]
     if step_runs > limit:
         message = f"{step_runs} step runs (steps times targets); at most {limit} are allowed"
-        yield PlanProblem("steps", "step_runs.too_many", message, "split the plan or choose fewer targets")
+        yield PlanProblem("steps", "step_runs.too_many", message, by_setting("PLAN_MAX_STEP_RUNS"))

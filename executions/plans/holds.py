@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from executions.plans.errors import PlanProblem, shown
+from executions.plans.errors import PlanProblem, by_setting, shown
 from executions.plans.schema import PlanHeader
 from safety.choices import ActionClass
 
@@ -74,11 +74,11 @@ def hold_problems(header: PlanHeader, resources: Sequence[ResourceItem]) -> Iter
             yield PlanProblem(f"{at}.name", "resource.unknown", message, "a tenant admin can add it")
         elif wanted.quantity > item.capacity:
             message = f"there are only {item.capacity} of {shown(wanted.name)}"
-            yield PlanProblem(f"{at}.quantity", "resource.too_many", message)
+            yield PlanProblem(f"{at}.quantity", "resource.too_many", message, "a tenant admin can change it")
     longest = settings.OPSC["LOCK_WAIT_S"]
     if header.max_wait is not None and header.max_wait > longest:
         message = f"must be at most {longest:g} s"
-        yield PlanProblem("max_wait", "max_wait.too_long", message, "the limit is OPSC_LOCK_WAIT_S")
+        yield PlanProblem("max_wait", "max_wait.too_long", message, by_setting("LOCK_WAIT_S"))
 
 
 def resource_problems(header: PlanHeader) -> Iterator[PlanProblem]:

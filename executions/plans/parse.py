@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from executions.plans import graph
 from executions.plans.canonical import canonical_bytes, normal_form
 from executions.plans.document import read_document
-from executions.plans.errors import PlanInvalid, PlanProblem, place, safe_place
+from executions.plans.errors import PlanInvalid, PlanProblem, by_setting, place, safe_place
 from executions.plans.explain import explain, nearest, unknown_kind
 from executions.plans.holds import resource_problems
 from executions.plans.rules import selector_problems, step_problems
@@ -122,7 +122,7 @@ def _raw_steps(document: Mapping[str, Any], problems: list[PlanProblem]) -> list
         problems.append(PlanProblem("steps", "steps.empty", "a plan needs at least one step"))
     elif len(steps) > limit:
         message = f"{len(steps)} steps; at most {limit} are allowed"
-        problems.append(PlanProblem("steps", "steps.too_many", message))
+        problems.append(PlanProblem("steps", "steps.too_many", message, by_setting("PLAN_MAX_STEPS")))
     else:
         return steps
     return []

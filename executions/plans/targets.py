@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from django.conf import settings
 
-from executions.plans.errors import PlanProblem, shown
+from executions.plans.errors import PlanProblem, by_setting, shown
 from executions.plans.selectors import InventoryItem, asset_id, is_selector, parse_selector
 
 
@@ -50,5 +50,7 @@ class TargetFinder:
             message = (
                 f"the selector {shown(selector)} matches {len(items)} assets; at most {limit} are allowed"
             )
-            self.problems.append(PlanProblem(place, "target.too_many", message))
+            self.problems.append(
+                PlanProblem(place, "target.too_many", message, by_setting("PLAN_MAX_TARGETS"))
+            )
         return items

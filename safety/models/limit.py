@@ -87,6 +87,12 @@ class Limit(models.Model):
         """Who set it, and so who can change it."""
         return f"limit of {self.tenant.name}" if self.tenant else "limit of the platform"
 
+    @property
+    def remedy(self) -> str:
+        """Who can change it, and where."""
+        who = "a tenant admin" if self.tenant else "whoever runs the platform"
+        return f"{who} can change it in the admin, under Limits"
+
     def clean(self) -> None:
         """Refuse a scope that this kind of limit does not know."""
         super().clean()
