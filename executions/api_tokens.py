@@ -135,7 +135,7 @@ def _require_holder(tenant: Tenant, by: User, account: ServiceAccount | None) ->
 def _checked(wanted: Wanted) -> list[str]:
     """The networks in their usual form. Raises Refused for whatever else is wrong, too."""
     longest = settings.OPSC["TOKEN_MAX_DAYS"]
-    if not 1 <= len(wanted.name.strip()) <= LONGEST_NAME:
+    if not (1 <= len(wanted.name.strip()) <= LONGEST_NAME and wanted.name.isprintable()):
         raise Refused(f"A token has a name of at most {LONGEST_NAME} characters, such as where it is kept.")
     if not wanted.scopes or set(wanted.scopes) - set(Scope.values):
         raise Refused("A token is good for something.", hint=f"Any of: {', '.join(Scope.values)}.")

@@ -10,6 +10,7 @@ from django.db import transaction
 from executions import approvals, lifecycle
 from executions.authority import APPROVE, BREAK_GLASS, Authority
 from executions.errors import Conflict, NotAllowed, Refused
+from executions.four_eyes import asked_for
 from executions.fresh import FROM_LEVEL, NOT_SAID, SignedIn, require_fresh
 from executions.lifecycle import By
 from executions.models import Approval, Execution
@@ -91,7 +92,7 @@ def review(execution_id: UUID, *, user: User, said: str) -> None:
 def may_review(execution: Execution, user: User) -> str:
     """Why this person may not review how it began, as a sentence; empty when they may."""
     approval = getattr(execution, "approval", None)
-    if user.pk == execution.requested_by_id or (approval and user.pk == approval.decided_by_id):
+    if asked_for(execution, user) or (approval and user.pk == approval.decided_by_id):
         return "Somebody else has to review this: you asked for the run, or let it begin."
     return "" if user.has_perm(APPROVE, execution) else "Reviewing this needs who may approve such a run."
 

@@ -5,14 +5,14 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from executions import lifecycle
+from executions import api_tokens, lifecycle
 from executions.errors import NotAllowed, Refused
 from executions.lifecycle import By
 from safety.granting import administers_everywhere, may_grant
 from safety.masking.typed import mask_typed
 from safety.models import Membership, Tenant
 from safety.tokens.accounts import is_service_account
-from safety.tokens.models import ServiceAccount
+from safety.tokens.models import ApiToken, ServiceAccount
 
 LONGEST_PURPOSE = 300
 LONGEST_NAME = 150
@@ -55,10 +55,14 @@ def require_may_create(name: str, *, tenant: Tenant, owner: User, by: User) -> N
 def change(account: ServiceAccount, *, owner: User, purpose: str, by: User) -> None:
     """Say who answers for it from now on, and what for. Raises like `create`.
 
-    Whoever makes somebody its owner gives them all that it may do, so they need the right to give that.
+    Whoever makes somebody its owner gives them all that it may do, so they need the right to give that. Its tokens end
+    with the owner before, who knows their values.
     """
     require_may_change(account, owner=owner, by=by)
     with transaction.atomic():
+        if owner.pk != account.owner_id:
+            for token in ApiToken.objects.filter(user=account.user, revoked_at=None):
+                api_tokens.revoke(token.pk, by=by, reason="its service account has another owner now")
         account.owner, account.purpose = owner, mask_typed(purpose.strip())[:LONGEST_PURPOSE]
         account.save(update_fields=["owner", "purpose"])
         _tell("service_account.changed", account, by)

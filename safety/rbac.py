@@ -16,6 +16,9 @@ EVERYTHING: tuple[tuple[str, str], ...] = tuple(product(Environment.values, Acti
 # may do in a tenant is one thing, too.
 WITHOUT_LIMITS = frozenset({Permission.VIEW.value, Permission.EXPLAIN.value, Permission.READ_AUDIT.value})
 
+# What takes a person's judgement: no service account has it, whatever its roles hold.
+OF_PEOPLE = [Permission.APPROVE.value, Permission.BREAK_GLASS.value]
+
 # The right to have steps of an action class run in one's name: this and the class.
 RUN = "run:"
 
@@ -54,7 +57,7 @@ WITH person AS (
         WHEN (SELECT serves <> %(tenant)s FROM person) THEN 'a service account acts in its own tenant only'
         WHEN (SELECT serves IS NOT NULL AND NOT owned FROM person) THEN
             'nobody of the tenant answers for this service account any more'
-        WHEN (SELECT serves IS NOT NULL FROM person) AND %(approve)s = ANY(%(questions)s::text[]) THEN
+        WHEN (SELECT serves IS NOT NULL FROM person) AND %(of_people)s::text[] && %(questions)s::text[] THEN
             'a service account approves nothing'
         WHEN EXISTS (SELECT FROM opsc_api_token WHERE id = %(token)s AND revoked_at IS NOT NULL) THEN
             'the API token was revoked'
@@ -244,5 +247,5 @@ def _parameters(question: Question) -> dict[str, Any]:
         "step_run": question.step_run_id,
         "objection": question.objection,
         "token": question.token_id,
-        "approve": Permission.APPROVE.value,
+        "of_people": OF_PEOPLE,
     }

@@ -20,7 +20,10 @@ else:
     _ModelForm = forms.ModelForm
 
 
-_OWNER = "The user name of the person who answers for it. Only they make its tokens, and they approve nothing of it."
+_OWNER = (
+    "The user name of the person who answers for it. Only they make its tokens, and they approve nothing of it. "
+    "With another owner its tokens are revoked, because the one before knows them."
+)
 
 
 class ServiceAccountForm(_ModelForm):

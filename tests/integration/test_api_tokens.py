@@ -236,6 +236,7 @@ def test_making_one_needs_a_young_sign_in() -> None:
     [
         {"name": " "},
         {"name": "x" * 81},
+        {"name": "two\nlines"},
         {"scopes": []},
         {"scopes": ["approve"]},
         {"days": 0},

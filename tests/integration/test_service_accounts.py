@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from executions import api_tokens, approvals, service_accounts
+from executions import api_tokens, approvals, authority, glass, service_accounts
 from executions.api_tokens import Wanted
 from executions.errors import NotAllowed, Refused
 from executions.fresh import BY_COMMAND
@@ -26,6 +26,7 @@ from safety.signin.identities import NoAccount
 from safety.signin.models import ExternalIdentity, SignInRecord
 from safety.signin.provider import Said
 from safety.tokens import door
+from safety.tokens.door import TurnedAway
 from safety.tokens.models import ServiceAccount
 from tests import factories
 from tests.factories import PASSWORD
@@ -100,14 +101,30 @@ def test_no_session_begins_whichever_door_let_it_come_so_far() -> None:
         entering.enter(request, robot_of(factories.olga()), "magic")
 
 
-def test_it_acts_in_its_own_tenant_only_and_approves_nothing() -> None:
+@pytest.mark.parametrize("permission", ["executions.approve_execution", "executions.break_glass"])
+def test_what_takes_a_person_is_not_its_own_whatever_its_role_holds(lead: User, permission: str) -> None:
+    TenantRole.objects.filter(name="lead").update(permissions=["executions.view_execution", permission])
+    robot = robot_of(factories.olga(), "lead")
+    assert lead.has_perm(permission, factories.a_tenant())
+    assert robot.has_perm("executions.view_execution", factories.a_tenant())
+    assert not robot.has_perm(permission, factories.a_tenant())
+
+
+def test_whoever_stands_behind_it_reviews_no_glass_that_was_broken_for_it() -> None:
+    ada = factories.a_person("ada", Role.APPROVER)
+    robot = robot_of(ada)
+    execution = factories.an_execution(robot, answers_for_it=ada, approval_level=2)
+    assert "you asked for the run" in glass.may_review(execution, ada)
+    assert glass.may_review(execution, factories.tom()) == ""
+
+
+def test_it_acts_in_its_own_tenant_only() -> None:
     robot = robot_of(factories.olga(), Role.TENANT_ADMIN)
     other = factories.a_tenant("other")
     Membership.objects.create(user=robot, tenant=other, role=Role.TENANT_ADMIN)
     acme = factories.a_tenant()
     assert robot.has_perm("executions.submit_execution", acme)
     assert not robot.has_perm("executions.submit_execution", other)
-    assert not robot.has_perm("executions.approve_execution", acme)
     with pytest.raises(NotAllowed, match="its own tenant only"):
         submit(_plan(), user=robot, tenant=other)
 
@@ -166,6 +183,19 @@ def test_nobody_takes_one_over_that_may_more_than_they_do(lead: User) -> None:
     assert ServiceAccount.objects.get().owner == lead
 
 
+def test_what_the_owner_before_knows_opens_nothing_for_the_next() -> None:
+    olga, tom = factories.olga(), factories.tom()
+    boss = factories.a_person("boss", Role.TENANT_ADMIN)
+    account = factories.a_service_account(olga, Role.REQUESTER)
+    _, value = factories.a_token(account.user)
+    service_accounts.change(account, owner=olga, purpose="something else", by=boss)
+    assert door.enter(value, address=None)
+    service_accounts.change(account, owner=tom, purpose="something else", by=boss)
+    with pytest.raises(TurnedAway, match="revoked"):
+        door.enter(value, address=None)
+    assert Event.objects.filter(type="token.revoked", actor="boss").count() == 1
+
+
 def test_only_its_owner_makes_tokens_for_it() -> None:
     olga, tom = factories.olga(), factories.tom()
     account = factories.a_service_account(olga, Role.REQUESTER)
@@ -193,12 +223,12 @@ def test_its_owner_is_no_second_pair_of_eyes_and_neither_is_the_one_before_or_wh
     execution = _waiting(account.user, api_token=token, answers_for_it=ada)
     ServiceAccount.objects.update(owner=ben)
     for person in (ada, ben, cleo):
-        assert "Your service account asked" in approvals.may_decide(execution, person)
+        assert "Your service account asked" in authority.may_decide(execution, person)
         with pytest.raises(NotAllowed):
             approvals.approve(
                 execution.pk, user=person, approval_hash=execution.approval_hash, signed_in=BY_COMMAND
             )
-    assert approvals.may_decide(execution, tom) == ""
+    assert authority.may_decide(execution, tom) == ""
     approvals.approve(execution.pk, user=tom, approval_hash=execution.approval_hash, signed_in=BY_COMMAND)
 
 
@@ -208,7 +238,7 @@ def test_it_approves_for_nobody(level: int) -> None:
     robot = robot_of(factories.tom(), Role.APPROVER)
     Membership.objects.create(user=robot, tenant=factories.a_tenant(), role=Role.OPERATOR)
     execution = factories.an_execution(olga, status="pending_approval", approval_level=level)
-    assert approvals.may_decide(execution, robot) == "A service account approves nothing; a person has to."
+    assert authority.may_decide(execution, robot) == "A service account approves nothing; a person has to."
 
 
 def _plan(**more: Any) -> dict[str, Any]:
