@@ -21,6 +21,7 @@ from safety.models.rollout import HIGHEST_LEVEL, LEAST_PERCENT, MOST_PERCENT
 from safety.visibility import tenants_visible_to
 
 MOST_SHOWN = 20
+_AUTO_ID = "id_{slug}_%s"
 # What is asked about in each phase: whether to go on to the next.
 _NEXT = {Phase.OFF: Step.DARK, Phase.SHADOW: Step.DARK, Phase.CANARY: Step.CANARY, Phase.FULL: Step.FULL}
 
@@ -45,13 +46,7 @@ class RolloutForm(ReasonForm):
 @require_safe
 def rollouts(request: HttpRequest) -> HttpResponse:
     """The tenants that the person sees."""
-    user = person(request)
-    seen = _tenants(user)
-    if not seen and not user.is_superuser:
-        raise PermissionDenied("You are not a member of any tenant yet. A tenant admin can add you.")
-    rows = [_row(tenant, user) for tenant in seen[:MOST_SHOWN]]
-    context = {"rows": rows, "is_cut": len(seen) > MOST_SHOWN, "limit": MOST_SHOWN}
-    return render(request, "executions/rollouts.html", context)
+    return _page(request, person(request))
 
 
 @require_POST
@@ -60,16 +55,29 @@ def change(request: HttpRequest, slug: str) -> HttpResponse:
     """Set the phase of one tenant."""
     user = person(request)
     tenant = get_object_or_404(_tenants(user), slug=slug)
-    form = RolloutForm(request.POST)
+    form = RolloutForm(request.POST, auto_id=_AUTO_ID.format(slug=tenant.slug))
     if not form.is_valid():
-        wrong = " ".join(f"{name}: {errors.as_text()}" for name, errors in form.errors.items())
-        messages.error(request, f"Nothing was changed. {wrong}")
-        return redirect("executions:rollouts")
+        return _page(request, user, wrong=(tenant, form))
     given = form.cleaned_data
     wanted = Wanted(phase=given["phase"], percent=given["percent"], most_level=given["most_level"])
     made = rolling.change(tenant, wanted, user=user, reason=given["reason"], cancel_open=given["cancel_open"])
     messages.success(request, f"{tenant.name}: {made}. It counts for every submission from now on.")
     return redirect("executions:rollouts")
+
+
+def _page(request: HttpRequest, user: User, wrong: tuple[Tenant, RolloutForm] | None = None) -> HttpResponse:
+    """`wrong`: a form that cannot be meant, shown as it was typed and before the others."""
+    seen = _tenants(user)
+    if not seen and not user.is_superuser:
+        raise PermissionDenied("You are not a member of any tenant yet. A tenant admin can add you.")
+    rows = [_row(tenant, user) for tenant in seen[:MOST_SHOWN]]
+    if wrong:
+        tenant, form = wrong
+        mine = _row(tenant, user)
+        typed = form if mine["form"] else None
+        rows = [mine | {"form": typed}, *(row for row in rows if row["tenant"] != tenant)]
+    context = {"rows": rows, "is_cut": len(seen) > MOST_SHOWN, "limit": MOST_SHOWN}
+    return render(request, "executions/rollouts.html", context, status=400 if wrong else 200)
 
 
 def _tenants(user: User) -> QuerySet[Tenant]:
@@ -80,7 +88,7 @@ def _tenants(user: User) -> QuerySet[Tenant]:
 def _row(tenant: Tenant, user: User) -> dict[str, object]:
     now = rollout_of(tenant)
     form = RolloutForm(
-        auto_id=f"id_{tenant.slug}_%s",
+        auto_id=_AUTO_ID.format(slug=tenant.slug),
         initial={"phase": now.phase, "percent": now.percent, "most_level": now.most_level},
     )
     return {

@@ -92,7 +92,9 @@ class ApprovalPolicy(models.Model):
     def clean(self) -> None:
         """Refuse what would not count because the platform asks for more."""
         super().clean()
-        if self.tenant_id is None or self.may_lower:
+        if problems := _senseless(self):
+            raise ValidationError(problems)
+        if self.tenant_id is None or self.may_lower or not (self.environment and self.action_class):
             return
         cell = {"environment": self.environment, "action_class": self.action_class}
         platform = ApprovalPolicy.objects.filter(tenant=None, **cell).first()
@@ -107,3 +109,17 @@ class ApprovalPolicy(models.Model):
         }
         if problems:
             raise ValidationError(problems)
+
+
+def _senseless(policy: ApprovalPolicy) -> dict[str, str]:
+    """What the table would refuse, said at the fields; a number that could not be read is None."""
+    found, level, quorum = {}, policy.level, policy.quorum
+    if level is not None and level > HIGHEST_APPROVAL:
+        found["level"] = f"The level is 0 to {HIGHEST_APPROVAL}."
+    if quorum is not None and not 1 <= quorum <= MOST_PEOPLE:
+        found["quorum"] = f"1 to {MOST_PEOPLE} people approve."
+    elif quorum is not None and quorum > 1 and level is not None and level < 2:
+        found["quorum"] = "More than one approves from level 2 on."
+    if policy.expires_s == 0:
+        found["expires_s"] = "More than 0 seconds, or empty."
+    return found

@@ -63,7 +63,9 @@ class TimeoutPolicy(models.Model):
     def clean(self) -> None:
         """Refuse limits that would not count because the platform's are tighter."""
         super().clean()
-        if self.tenant_id is None or self.may_exceed:
+        if problems := _senseless(self):
+            raise ValidationError(problems)
+        if self.tenant_id is None or self.may_exceed or not (self.sla and self.action_class):
             return
         cell = TimeoutPolicy.objects.filter(tenant=None, sla=self.sla, action_class=self.action_class)
         platform = cell.first()
@@ -78,3 +80,13 @@ class TimeoutPolicy(models.Model):
         }
         if problems:
             raise ValidationError(problems)
+
+
+def _senseless(policy: TimeoutPolicy) -> dict[str, str]:
+    """What the table would refuse, said at the fields; a number that could not be read is None."""
+    given = {name: getattr(policy, name) for name in LIMITS}
+    found = {name: "Must be more than 0." for name, number in given.items() if number == 0}
+    step_s, execution_s = policy.step_s, policy.execution_s
+    if step_s and execution_s and execution_s < step_s:
+        found["execution_s"] = "Must be no less than the limit of a step."
+    return found

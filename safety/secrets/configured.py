@@ -146,6 +146,8 @@ _MODELS: dict[str, type[_Vault | _File | _AssetService]] = {
 
 def settings_problem(kind: str, settings: Any) -> str:
     """What is wrong with the settings of a row, empty when nothing is; values are not repeated."""
+    if not isinstance(settings, Mapping):
+        return "must be an object with names and values"
     try:
         return _MODELS[kind].model_validate(settings).problem()
     except ValidationError as error:

@@ -66,8 +66,11 @@ def test_no_form_breaks_or_shows_what_only_programmers_read(model: Any, who: str
 @pytest.mark.parametrize(
     ("credentials", "said"),
     [
-        ('{"password": "hunter2"}', "Not a reference to a secret"),
-        ('{"private_key": {"secret": "file:x"}, "passphrase": "hunter2"}', "Not a reference to a secret"),
+        ('{"password": "hunter2"}', "password: not a reference to a secret"),
+        (
+            '{"private_key": {"secret": "file:x"}, "passphrase": "hunter2"}',
+            "passphrase: not a reference to a secret",
+        ),
         ('["hunter2"]', "Write an object"),
         ('{"ssh_certificate": {"signed_by": "hunter2 x"}}', "such as"),
         ('{"ssh_certificate": {"signed_by": "vault:acme/ssh/sign/web", "ttl_s": 300}}', ""),
