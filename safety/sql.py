@@ -1,5 +1,6 @@
 """Prepared statements on Django's own connection, for the paths that every step takes."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, LiteralString
@@ -13,6 +14,8 @@ from psycopg.types.string import StrDumper
 
 Row = dict[str, Any]
 
+_PLACEHOLDER = re.compile(r"%(?:%|\((\w+)\)s)")
+
 
 def fetch(statement: LiteralString, parameters: Mapping[str, Any] | None = None) -> list[Row]:
     """Run one statement, prepared on first use, inside the current transaction (or its own).
@@ -24,7 +27,11 @@ def fetch(statement: LiteralString, parameters: Mapping[str, Any] | None = None)
     connection.ensure_connection()
     with connection.wrap_database_errors:
         cursor = _cursor(connection.connection)
-        cursor.execute(_compact(statement), _plain(parameters), prepare=True)
+        if parameters is None:
+            cursor.execute(_compact(statement), prepare=True)
+        else:
+            text, names = _numbered(statement)
+            cursor.execute(text, [_storable(parameters[name]) for name in names], prepare=True)
         return cursor.fetchall() if cursor.rownumber is not None else []
 
 
@@ -36,31 +43,43 @@ def fetch_one(statement: LiteralString, parameters: Mapping[str, Any] | None = N
 
 @cache
 def _compact(statement: LiteralString) -> LiteralString:
-    """Without its indentation: psycopg keeps what it learns of a statement only up to 4096 characters."""
+    """Without its indentation."""
     return " ".join(statement.split())
 
 
+@cache
+def _numbered(statement: LiteralString) -> tuple[LiteralString, tuple[str, ...]]:
+    """The statement as PostgreSQL takes it, `$1` for the first of these names.
+
+    psycopg would do the same, for long statements each time.
+    """
+    names: dict[str, int] = {}
+
+    def number(found: re.Match[str]) -> str:
+        name = found[1]
+        return "%" if name is None else f"${names.setdefault(name, len(names) + 1)}"
+
+    text = _PLACEHOLDER.sub(number, _compact(statement))
+    return text, tuple(names)
+
+
 # One cursor a connection: making one costs as much as a small statement.
-_cursors: WeakKeyDictionary[psycopg.Connection[Any], psycopg.Cursor[Row]] = WeakKeyDictionary()
+_cursors: WeakKeyDictionary[psycopg.Connection[Any], psycopg.RawCursor[Row]] = WeakKeyDictionary()
 
 
-def _cursor(raw: psycopg.Connection[Any]) -> psycopg.Cursor[Row]:
+def _cursor(raw: psycopg.Connection[Any]) -> psycopg.RawCursor[Row]:
     cursor = _cursors.get(raw)
     if cursor is None:
-        cursor = psycopg.Cursor(raw, row_factory=dict_row)
+        cursor = psycopg.RawCursor(raw, row_factory=dict_row)
         cursor.adapters.register_dumper(str, StrDumper)
         cursor.adapters.register_loader("jsonb", JsonbLoader)  # Django leaves it as text
         _cursors[raw] = cursor
     return cursor
 
 
-def _plain(parameters: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Members of the closed vocabularies as the words that they are."""
-    if parameters is None:
-        return None
-    return {name: _storable(value) if isinstance(value, str) else value for name, value in parameters.items()}
+def _storable(value: Any) -> Any:
+    """Members of the closed vocabularies as the words that they are.
 
-
-def _storable(text: str) -> str:
-    """PostgreSQL keeps no NUL in text; what a target says may hold one."""
-    return str(text).replace("\0", "\N{SYMBOL FOR NULL}")
+    PostgreSQL keeps no NUL in text; what a target says may hold one.
+    """
+    return str(value).replace("\0", "\N{SYMBOL FOR NULL}") if isinstance(value, str) else value
