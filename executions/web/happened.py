@@ -99,29 +99,32 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-# How a fact is said; an empty answer leaves it out.
+# How a fact is said, in the order in which facts are told; an empty answer leaves it out.
 _SAID: dict[str, Callable[[Any], str]] = {
-    "reason": _plain,
-    "detail": _plain,
-    "comment": _plain,
-    "why": _plain,
-    "would": _plain,
-    "compared": _plain,
+    "scope": _plain,
+    "mode": lambda name: f"mode {name}",
+    "decision": lambda name: f"decision: {name}",
+    "person": lambda name: f"{name}",
+    "question": lambda name: _QUESTIONS.get(name, name),
+    "environment": lambda name: f"in {name}",
+    "environments": lambda names: f"environments: {names}",
+    "step": lambda key: f"step {key}",
+    "asset": lambda key: f"asset {key[:8]}",
+    "change": _plain,
+    "role": lambda name: f"role {name.replace('_', ' ')}",
+    "level": lambda level: f"level {level}",
+    "policy": lambda name: f"policy {name}",
     "attempt": lambda number: f"attempt {number}",
     "token": lambda value: f"token {value}",
     "resume": lambda resumes: "goes on with what its target runs already" if resumes else "",
-    "category": lambda name: name.replace("_", " "),
     "kind": lambda name: f"because of {_CAUSES.get(name, name)}",
-    "by": lambda name: f"by {name}",
     "delay_s": lambda seconds: f"in {duration(seconds)}",
     "waiting_for": lambda what: f"waiting for {what}",
-    "policy": lambda name: f"policy {name}",
     "limit_s": lambda seconds: f"limit {duration(seconds)}",
     "spent_s": lambda seconds: f"{duration(seconds)} spent",
     "left_s": lambda seconds: f"{duration(seconds)} left",
     "last": lambda is_last: "the last reminder" if is_last else "",
     "missing": lambda number: f"{number} more needed" if number else "",
-    "level": lambda level: f"level {level}",
     "hash": lambda digest: f"hash {digest[:12]}",
     "plan_hash": lambda digest: f"plan {digest[:12]}",
     "again": lambda again: "although the same plan ran before" if again else "",
@@ -129,25 +132,23 @@ _SAID: dict[str, Callable[[Any], str]] = {
     "until": lambda text: f"until {_when(text)}",
     "ends_at": lambda text: f"until {_when(text)}",
     "expires_at": lambda text: f"until {_when(text)}",
-    "step": lambda key: f"step {key}",
     "for": lambda name: f"as the deputy of {name}",
     "days": lambda number: f"after {number} day{'s' if number > 1 else ''}",
     "alert": lambda name: name.replace("_", "-"),
-    "decision": lambda name: f"decision: {name}",
-    "person": lambda name: f"{name}",
-    "question": lambda name: _QUESTIONS.get(name, name),
-    "environment": lambda name: f"in {name}",
-    "environments": lambda names: f"environments: {names}",
-    "asset": lambda key: f"asset {key[:8]}",
-    "change": _plain,
-    "role": lambda name: f"role {name.replace('_', ' ')}",
     "before": lambda text: f"before: {text}",
     "now": lambda text: f"now: {text}",
     "cancels": lambda cancels: "what is under way is cancelled" if cancels else "",
-    "scope": _plain,
-    "mode": lambda name: f"mode {name}",
     "found": _found,
+    "category": lambda name: name.replace("_", " "),
+    "reason": _plain,
+    "detail": _plain,
+    "comment": _plain,
+    "why": _plain,
+    "would": _plain,
+    "compared": _plain,
+    "by": lambda name: f"by {name}",
 }
+_PLACES = {name: place for place, name in enumerate(_SAID)}
 
 
 def happened(type_: str) -> str:
@@ -159,7 +160,8 @@ def facts(data: Any) -> str:
     """What came with an event, as a list in words; what says nothing is left out."""
     if not isinstance(data, Mapping):
         return ""
-    said = (_fact(name, value) for name, value in data.items() if value not in ("", None))
+    told = sorted(data, key=lambda name: _PLACES.get(name, len(_PLACES)))  # the database keeps no order
+    said = (_fact(name, data[name]) for name in told if data[name] not in ("", None))
     return ", ".join(filter(None, said))
 
 

@@ -77,13 +77,22 @@ def test_no_words_are_for_events_that_nobody_writes() -> None:
     [
         ({"attempt": 2, "token": 7, "resume": False}, "attempt 2, token 7"),
         ({"attempt": 2, "resume": True}, "attempt 2, goes on with what its target runs already"),
-        ({"category": "exit_code", "detail": "exit 3", "delay_s": 90}, "exit code, exit 3, in 1 min 30 s"),
+        ({"category": "exit_code", "detail": "exit 3", "delay_s": 90}, "in 1 min 30 s, exit code, exit 3"),
         ({"kind": "user", "reason": "wrong <b>cluster"}, "because of a person, wrong <b>cluster"),
         ({"level": 3, "until": "2026-11-25T16:00:00+00:00"}, "level 3, until 2026-11-25 16:00:00 UTC"),
         ({"found": [{"place": "steps[0]", "kind": "token"}]}, "steps[0] (token)"),
-        ({"question": "run:deploy", "environment": "prod"}, "have deploy steps run, in prod"),
+        (
+            {
+                "asset": "0f0f0f0f0f",
+                "person": "olga",
+                "reason": "no",
+                "question": "run:deploy",
+                "environment": "prod",
+            },
+            "olga, have deploy steps run, in prod, asset 0f0f0f0f, no",
+        ),
         ({"new_one": True, "other_one": [1]}, "new one: yes, other one: [1]"),
-        ({"category": 3, "until": "soon", "empty": "", "none": None}, "category: 3, until soon"),
+        ({"category": 3, "until": "soon", "empty": "", "none": None}, "until soon, category: 3"),
         ("no facts", ""),
     ],
 )
