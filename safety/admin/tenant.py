@@ -17,6 +17,7 @@ class TenantAdmin(TenantAdministeredAdmin):
     fixed_fields = ("slug",)
     list_display = ("name", "slug", "created_at")
     search_fields = ("name", "slug")
+    ordering = ("name", "pk")
     readonly_fields = ("created_at",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

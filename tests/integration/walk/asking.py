@@ -22,6 +22,8 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MOST_PIECES = 50  # of a stream, which may have no end
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CSRF = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"')
+# How long something took, or when it was.
+_TIME = re.compile(r"just now|in a moment|(in )?\d[\d.]* (s|min|h|d)( \d+ (s|min|h))?( ago)?\b")
 # Whatever is no query; what a function of ours may write inside one is called by one of these, too.
 _WRITES = re.compile(
     r"\A\s*(?!SELECT|SAVEPOINT|RELEASE|ROLLBACK|SET TRANSACTION|DECLARE|FETCH|CLOSE)|INSERT|UPDATE|DELETE",
@@ -62,7 +64,7 @@ class Answer:
 
     def alike(self, *sent: Any) -> str:
         """The answer without what was sent, ids, numbers and tokens: two that are equal tell nobody apart."""
-        text = f"{self.status} {self.location}\n{_CSRF.sub('', self.text)}"
+        text = f"{self.status} {self.location}\n{_TIME.sub('#', _CSRF.sub('', self.text))}"
         for value in sorted({str(one) for one in sent if not isinstance(one, int)}, key=len, reverse=True):
             text = text.replace(value, "…")
             text = text.replace(value.replace("-", ""), "…")
@@ -70,11 +72,15 @@ class Answer:
 
 
 class Asker:
-    """Somebody who sends requests; nobody in particular without a person."""
+    """Somebody who sends requests; nobody in particular without a person.
 
-    def __init__(self, scene: Scene, person: User | None) -> None:
+    `about_a`: only what is A's counts as changed.
+    """
+
+    def __init__(self, scene: Scene, person: User | None, *, about_a: bool = False) -> None:
         self.person = person
-        self._digests = digest.Digests()
+        self._a = scene.a.pk if about_a else None
+        self._digests = digest.Digests((scene.a.pk, scene.rows_of_a) if about_a else None)
         self._ids = ids_of(scene)
         memberships = Membership.objects.filter(user=person) if person else Membership.objects.none()
         self._tenants = set(memberships.values_list("tenant_id", flat=True))
@@ -83,7 +89,7 @@ class Asker:
             client = Client()
             client.force_login(person)
             self._cookie = client.cookies["sessionid"].value
-        self.before = self._digests.take(person)
+        self._before, self._newest = self._digests.take(person), digest.newest()
 
     def ask(self, method: str, address: str, data: dict[str, Any] | None = None, **more: Any) -> Answer:
         """Send it and take back what it did to the database."""
@@ -115,8 +121,14 @@ class Asker:
 
     def _changed(self, newest: tuple[int, int]) -> tuple[str, ...]:
         now = self._digests.take(self.person)
-        tables = [table for table, one in now.items() if one != self.before[table]]
+        tables = [table for table, one in now.items() if one != self._before[table]]
+        if self._a is not None:
+            return (*tables, *digest.told_about(newest, self._a))
         return (*tables, *digest.told_since(newest, self.person, self._tenants))
+
+    def changes(self) -> tuple[str, ...]:
+        """What was changed since this person came."""
+        return self._changed(self._newest)
 
     def leaks(self, answer: Answer, *sent: Any) -> set[str]:
         """What the answer says of A: marks, ids and the name of the tenant, but what was sent itself."""

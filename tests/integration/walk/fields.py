@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth.models import User
 from django.test import RequestFactory
 
 from executions.models import Asset, Execution, Step
@@ -87,7 +88,7 @@ FIELDS: dict[str, Callable[[Scene, Any, Fields], Fields]] = {
     "executions:lift_switch": lambda scene, tenant, arguments: {"reason": "because"},
     "new_token": lambda scene, tenant, arguments: {
         "name": "a token",
-        "where": f"{scene.olga.pk}:{tenant.pk}",
+        "where": f"{(scene.nina if tenant == scene.b else scene.olga).pk}:{tenant.pk}",
         "scopes": ["read"],
         "days": "3",
         "networks": "",
@@ -154,13 +155,13 @@ def _of_admin(scene: Scene, model_admin: Any, page: str, key: Any, tenant: Any) 
     return form_of(scene, model_admin, key, tenant)
 
 
-def form_of(scene: Scene, model_admin: Any, key: Any, tenant: Any) -> Fields:
-    """The form that the platform's admin is offered, filled from the row, or as a new one of `tenant`.
+def form_of(scene: Scene, model_admin: Any, key: Any, tenant: Any, *, person: User | None = None) -> Fields:
+    """The form that the person, by default the platform's admin, is offered: filled from the row, or a new one.
 
     Where there is no such form, whatever the row has.
     """
     request = RequestFactory().get("/")
-    request.user = scene.root
+    request.user = person or scene.root
     row = model_admin.model._base_manager.filter(pk=key).first() if key is not None else None
     new = {"tenant": tenant.pk, "name": "made", "slug": "made", "reason": "because"}
     given = {field.name: field.value_from_object(row) for field in row._meta.concrete_fields} if row else new

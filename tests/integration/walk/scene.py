@@ -9,10 +9,10 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 from django.utils import timezone
 
-from executions.models import Execution
+from executions.models import Approval, Execution
 from executions.plans import canonical_bytes, plan_hash
 from safety.choices import Role
-from safety.models import AccessDecision, ApprovalPolicy, Membership, Tenant, TimeoutPolicy
+from safety.models import AccessDecision, ApprovalPolicy, Delegation, Membership, Tenant, TimeoutPolicy
 from safety.signin.models import (
     ExternalIdentity,
     RecoveryCode,
@@ -93,6 +93,8 @@ def _tenant_a() -> Execution:
         reason=mark("opsc_access_decision.reason"),
     )
     factories.an_execution(olga, status="succeeded")  # can be retried
+    given = {"status": "approved", "decided_by": olga, "decided_at": timezone.now()}
+    Approval.objects.filter(execution=execution).update(**given)
     waiting = factories.an_execution(olga, status="pending_approval", approval_level=2)
     factories.an_approval(waiting)
     factories.a_switch(tenant)
@@ -131,10 +133,14 @@ def _tenant_b(rows_of_a: dict[str, list[Any]]) -> tuple[Tenant, User, Execution]
     factories.output(step_run, "said")
     factories.an_event(run, step_run=step_run)
     factories.a_dead_letter(step_run)
-    factories.an_approval(run)
+    given = {"status": "approved", "decided_by": nina, "decided_at": timezone.now()}
+    factories.an_approval(run, **given)
     factories.an_execution(nina, tenant=tenant, status="succeeded")
     factories.a_switch(tenant)
     factories.a_resource("pool", tenant=tenant)
+    factories.a_token(nina, tenant=tenant)
+    more = {"ends_at": _in_an_hour(), "reason": "on leave"}
+    Delegation.objects.create(tenant=tenant, giver=nina, deputy=factories.a_person("nils"), **more)
     now = planting.keys_of_all()
     mine = {
         table: [key for key in keys if key not in rows_of_a.get(table, [])] for table, keys in now.items()
