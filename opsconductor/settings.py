@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "executions.web.noticing.MaskedNoticeMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "safety.wall.WallMiddleware",  # last: who asks is known, and that they may
 ]
 
 # The chain around every step, outermost first. A system check refuses to start when one is missing or moved.

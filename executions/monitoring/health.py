@@ -15,10 +15,11 @@ from django.db import Error, connection
 from executions.audit import sealing
 from executions.fleet import readiness
 from executions.inprocess import living_workers
+from safety import wall
 
 BROKER_S = 2.0
 SEALED_LATE_S = 60.0
-OF_THE_DATABASE = ("tables", "workers", "audit")
+OF_THE_DATABASE = ("tables", "workers", "audit", "tenants")
 LOW_DISK, FULL_DISK = 0.10, 0.02  # shares of free space
 MIB = 2**20
 
@@ -47,10 +48,11 @@ def parts() -> list[Part]:
         unknown = [Part(name, State.DOWN, "not known without the database") for name in OF_THE_DATABASE]
         return [database, *unknown, _broker(), _disk()]
     tables = _tables()
-    audit = (
-        _audit() if tables.state is State.OK else Part("audit", State.DOWN, "not known without its tables")
-    )
-    return [database, tables, _workers(), audit, _broker(), _disk()]
+    if tables.state is State.OK:
+        guards = [_audit(), _tenants()]
+    else:
+        guards = [Part(name, State.DOWN, "not known without its tables") for name in ("audit", "tenants")]
+    return [database, tables, _workers(), *guards, _broker(), _disk()]
 
 
 def _database() -> Part:
@@ -125,6 +127,13 @@ def _audit() -> Part:
             "audit", State.WARNING, f"{said}; this database account owns history and could rewrite it"
         )
     return Part("audit", State.OK, said)
+
+
+def _tenants() -> Part:
+    if wall.stands():
+        return Part("tenants", State.OK, "pages read behind row-level security, too")
+    said = "row-level security does not bind this database account: no second wall between tenants"
+    return Part("tenants", State.WARNING if settings.DATABASE_URL else State.OK, said)
 
 
 def _disk() -> Part:

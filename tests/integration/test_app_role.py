@@ -1,31 +1,22 @@
 """The account that docs/security.md gives the application: it runs plans and seals, and cannot touch history."""
 
-import os
-import re
 from collections.abc import Iterator
 
 import pytest
-from django.conf import settings
 from django.db import ProgrammingError, connection, transaction
 
 from executions.audit import sealing
+from tests.app_account import app_account
 from tests.commands import manage
 from tests.history import APPEND_ONLY
 from tests.world import World, wait_step, work_until_over
-
-PAGE = settings.BASE_DIR / "docs/security.md"
 
 
 @pytest.fixture
 def as_app(world: World) -> Iterator[str]:
     """This connection has the rights of the application's account and no others."""
-    (lines,) = re.findall(r"```sql\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    role = f"opsc_app_{os.getpid()}"
-    with connection.cursor() as cursor:
-        cursor.execute(re.sub(r"\bopsc_app\b", role, lines))
-        cursor.execute(f"SET ROLE {role}")
+    with app_account() as role:
         yield role
-        cursor.execute(f"RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 def test_health_tells_the_accounts_apart(world: World, as_app: str) -> None:

@@ -41,6 +41,7 @@ def test_health_without_a_broker_is_fine_and_counts_workers(world: World) -> Non
         "broker",
         "workers",
         "audit",
+        "tenants",
         "disk",
     }
     assert alone.json["healthy"]
