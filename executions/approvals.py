@@ -22,7 +22,7 @@ from safety.sql import fetch, fetch_one
 _DECIDE: LiteralString = """
 UPDATE opsc_approval SET status = %(to)s, decided_by_id = %(user)s, decided_at = statement_timestamp(),
        comment = left(%(comment)s, 1000), signed_in_with = left(%(with)s, 80),
-       signed_in_at = to_timestamp(%(at)s::float8), address = %(address)s::inet
+       signed_in_at = to_timestamp(%(at)s::float8), address = %(address)s::inet, reminded = 0
 WHERE execution_id = %(execution)s AND status = 'requested' AND expires_at > statement_timestamp()
 RETURNING id
 """
