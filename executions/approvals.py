@@ -6,7 +6,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from executions import dispatch, lifecycle
+from executions import dispatch, lifecycle, voting
 from executions.authority import APPROVE, Authority, authority
 from executions.errors import Conflict, NotAllowed, NotFound
 from executions.fresh import NOT_SAID, SignedIn, require_fresh
@@ -14,7 +14,7 @@ from executions.lifecycle import By, Ready
 from executions.models import Approval, Execution, Vote
 from executions.rights import records_refusals, refusal
 from executions.states import ExecutionStatus, StepStatus
-from executions.voting import Tally, cast, closed
+from executions.voting import Tally, closed
 from safety.masking.typed import mask_typed
 from safety.sql import fetch, fetch_one
 
@@ -78,11 +78,10 @@ def approve(
     comment = mask_typed(comment)
     with transaction.atomic():
         execution = locked(execution_id, user)
-        right = _require_decision(execution, user)
+        _require_decision(execution, user)
         require_fresh(execution.approval_level, signed_in)
         require_hash(execution, approval_hash)
-        cast(execution, user, Vote.Decision.APPROVED, comment, signed_in, delegation=right.delegation)
-        missing = tally_of(execution).missing
+        right, missing = voting.approve(tally_of(execution), user, comment, signed_in)
         if missing:
             _record("approval.voted", execution, user, comment, signed_in, missing=missing, **right.as_data())
             return missing
@@ -104,7 +103,7 @@ def reject(
     with transaction.atomic():
         execution = locked(execution_id, user)
         right = _require_decision(execution, user)
-        cast(execution, user, Vote.Decision.REJECTED, comment, signed_in, delegation=right.delegation)
+        voting.cast(execution, user, Vote.Decision.REJECTED, comment, signed_in, right)
         decide(execution, user, Approval.Status.REJECTED, comment, signed_in, right)
         lifecycle.move(
             execution_id,

@@ -1,5 +1,6 @@
 """On whose right a decision about an approval rests: one's own, or that of somebody who made one their deputy."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from safety.models import Delegation, GroupMember
 
 APPROVE = Permission.APPROVE.value
 BREAK_GLASS = Permission.BREAK_GLASS.value
+USED = "The right that this would rest on was used already, by a deputy or by who named you. It counts once."
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Authority:
         return {"for": self.delegation.giver.get_username()} if self.delegation else {}
 
 
-def authority(execution: Execution, user: Any) -> Authority:
-    """Whether this person may approve or reject it now.
+def authority(execution: Execution, user: Any, used: Collection[int] = ()) -> Authority:
+    """Whether this person may approve or reject it now; `used`: ids of people on whose right somebody else did.
 
     Level 1: whoever may run it, the requester included. Above: an approver of that level, of a group that is asked for,
     who did not ask for the run; or the deputy of one. Where somebody broke the glass, also who may do that.
@@ -39,15 +41,17 @@ def authority(execution: Execution, user: Any) -> Authority:
     if execution.approval_level <= 1:
         return Authority(_may_confirm(execution, user))
     objection = _may_approve(execution, user)
-    if not objection:
+    if not objection and user.pk not in used:
         return Authority()
     if not _sees(execution, user):
-        return Authority(objection)
+        return Authority(objection or USED)
     standing = Delegation.objects.standing().filter(tenant_id=execution.tenant_id, deputy_id=user.pk)
     for delegation in standing.select_related("giver").order_by("pk"):
         if not _lends(execution, delegation):
-            return Authority(delegation=delegation)
-    return Authority(objection)
+            if delegation.giver_id not in used:
+                return Authority(delegation=delegation)
+            objection = USED
+    return Authority(objection or USED)
 
 
 def may_decide(execution: Execution, user: Any) -> str:

@@ -73,16 +73,18 @@ def request_cancel(execution_id: UUID, *, user: User, reason: str, duplicate_of:
       NotFound, NotAllowed: No such execution for this person, or not theirs to cancel.
       Conflict: It is over, or a duplicate of itself.
     """
-    execution = visible(execution_id, user)
-    if not is_withdrawal(execution, user):
-        require(user, "executions.cancel_execution", execution, "You may not cancel this execution.")
-    by, words = By.user(user), mask_typed(reason) or "no reason given"
-    if duplicate_of is None:
-        return _cancel(execution_id, kind=CancelReason.USER, reason=words, by=by)
+    by, words, kind = By.user(user), mask_typed(reason) or "no reason given", CancelReason.USER
     if duplicate_of == execution_id:
         raise Conflict("An execution is no duplicate of itself.", hint="Name the one that is to go on.")
-    words = f"{visible(duplicate_of, user).short_id} does the same; {words}"
-    return _cancel(execution_id, kind=CancelReason.DUPLICATE, reason=words, by=by)
+    if duplicate_of is not None:
+        kind, words = CancelReason.DUPLICATE, f"{visible(duplicate_of, user).short_id} does the same; {words}"
+    with transaction.atomic():
+        visible(execution_id, user)
+        fetch(lifecycle.LOCK, {"execution": execution_id})
+        execution = visible(execution_id, user)  # as it is now: what is decided is no request any more
+        if not is_withdrawal(execution, user):
+            require(user, "executions.cancel_execution", execution, "You may not cancel this execution.")
+        return _cancel(execution_id, kind=kind, reason=words, by=by)
 
 
 def is_withdrawal(execution: Execution, user: Any) -> bool:

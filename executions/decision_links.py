@@ -16,6 +16,7 @@ from executions.errors import Conflict, NotFound
 from executions.fresh import SignedIn
 from executions.models import Approval, ApprovalLink, Execution, StepGate
 from executions.plans.approved import gate_hash
+from executions.rights import records_refusals
 from safety.sql import fetch_one
 
 METHOD: Final = "one-time approval link"
@@ -64,6 +65,7 @@ def read(token: str) -> ApprovalLink:
     return link
 
 
+@records_refusals
 def approve(link: ApprovalLink, *, comment: str, signed_in: SignedIn) -> int:
     """Approve what the link is about; from level 2 on `signed_in` has to be young. Returns: how many more it needs.
 
@@ -78,6 +80,7 @@ def approve(link: ApprovalLink, *, comment: str, signed_in: SignedIn) -> int:
         return approvals.approve(execution.pk, approval_hash=link.approval_hash, **given)
 
 
+@records_refusals
 def reject(link: ApprovalLink, *, comment: str, signed_in: SignedIn) -> None:
     """Reject what the link is about. Raises like `approvals.reject`, and NotFound like `approve`."""
     execution = link.approval.execution

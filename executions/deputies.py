@@ -13,18 +13,21 @@ from executions.lifecycle import By
 from executions.rights import records_refusals, refusal
 from safety import rbac
 from safety.choices import Permission
+from safety.granting import administers_everywhere
 from safety.masking.typed import mask_typed
 from safety.models import Delegation, Tenant
 from safety.sql import fetch_one
+from safety.tokens.accounts import is_service_account
 
 LONGEST_DAYS: Final = 30
+MOST: Final = 10
 
 _MAKE: LiteralString = """
 INSERT INTO opsc_delegation (tenant_id, giver_id, deputy_id, starts_at, ends_at, reason)
 SELECT %(tenant)s, %(giver)s, %(deputy)s, t.begins, t.ends, left(%(reason)s, 300)
 FROM (SELECT coalesce(%(begins)s, statement_timestamp()) AS begins,
              coalesce(%(ends)s, statement_timestamp() + %(lasts)s::interval) AS ends) t
-WHERE t.ends > greatest(t.begins, statement_timestamp())
+WHERE t.ends > greatest(t.begins, statement_timestamp()) AND t.begins >= statement_timestamp() - interval '5 minutes'
   AND t.ends <= statement_timestamp() + make_interval(days => %(days)s)
 RETURNING id
 """
@@ -54,7 +57,9 @@ def delegate(
     Raises:
       NotAllowed: The giver approves nothing in this tenant by a membership of their own.
       NotFound: The deputy is no member of the tenant.
-      Refused: No reason, oneself, or an end that is over or more than LONGEST_DAYS days away.
+      Refused: No reason, oneself, a service account, more than MOST, or an end that is over or more than LONGEST_DAYS
+        days away.
+      Conflict: They are the deputy already.
     """
     reason = mask_typed(reason.strip())
     if not _holds(user, tenant, APPROVE):
@@ -64,6 +69,15 @@ def delegate(
         raise NotFound(f"There is no member of {tenant} with this name.")
     if deputy.pk == user.pk:
         raise Refused("Nobody is their own deputy.", hint="Name somebody else.")
+    if is_service_account(deputy):
+        raise Refused("A service account approves nothing.", hint="Name a person.")
+    open_ones = Delegation.objects.open().filter(tenant=tenant)
+    if open_ones.filter(giver=user, deputy=deputy).exists():
+        raise Conflict(f"{deputy} is your deputy already.", hint="End that delegation first.")
+    if max(open_ones.filter(giver=user).count(), open_ones.filter(deputy=deputy).count()) >= MOST:
+        raise Refused(
+            f"Nobody has more than {MOST} deputies, or is one of more people.", hint="End one first."
+        )
     if not reason:
         raise Refused("A reason is needed.", hint="It is shown wherever the deputy approves for you.")
     parameters = {"tenant": tenant.pk, "giver": user.pk, "deputy": deputy.pk, "reason": reason}
@@ -74,7 +88,7 @@ def delegate(
         row = fetch_one(_MAKE, parameters | moments)
         if row is None:
             raise Refused(
-                f"It has to end after it begins, and within {LONGEST_DAYS} days.",
+                f"It has to begin now or later, and end after that and within {LONGEST_DAYS} days.",
                 hint="Give an end in that time; it can be made anew.",
             )
         made = Delegation.objects.select_related("tenant", "giver", "deputy").get(pk=row["id"])
@@ -106,7 +120,7 @@ def may_end(delegation: Delegation, user: User) -> bool:
     """Whether this person may end it before its time."""
     if user.pk in (delegation.giver_id, delegation.deputy_id):
         return _holds(user, delegation.tenant, Permission.VIEW.value)
-    return user.has_perm(Permission.ADMINISTER, delegation.tenant)
+    return user.is_superuser or administers_everywhere(user, delegation.tenant_id)
 
 
 def _holds(user: User, tenant: Tenant, permission: str) -> bool:

@@ -30,12 +30,15 @@ _REOPEN: LiteralString = """
 WITH given AS (
     UPDATE opsc_approval_vote v SET decision = 'withdrawn' FROM opsc_step_gate g
     WHERE g.id = %(id)s AND g.status = 'approved' AND g.used_at IS NULL AND v.gate_id = g.id AND v.decision = 'approved'
+), links AS (
+    UPDATE opsc_approval_link l SET used_at = statement_timestamp() FROM opsc_step_gate g
+    WHERE g.id = %(id)s AND g.status = 'approved' AND g.used_at IS NULL AND l.gate_id = g.id AND l.used_at IS NULL
 )
 UPDATE opsc_step_gate g SET status = 'requested', requested_at = statement_timestamp(),
        expires_at = statement_timestamp() + coalesce(
            (SELECT a.expires_at - a.requested_at FROM opsc_approval a WHERE a.execution_id = g.execution_id),
            interval '1 hour'),
-       gate_hash = '', decided_by_id = NULL, decided_at = NULL, comment = '', signed_in_with = '',
+       reminded = 0, gate_hash = '', decided_by_id = NULL, decided_at = NULL, comment = '', signed_in_with = '',
        signed_in_at = NULL, address = NULL
 WHERE g.id = %(id)s AND g.status = 'approved' AND g.used_at IS NULL RETURNING g.expires_at
 """

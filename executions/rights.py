@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from executions import lifecycle
 from executions.errors import NotAllowed, Refusal
@@ -37,7 +37,8 @@ def records_refusals(act: Callable[P, R]) -> Callable[P, R]:
     """Write down what the act refuses for want of a right, after its own transaction was given up.
 
     A decision and the event `rbac.violation`, in one transaction; a person who is refused again and again leaves
-    a bounded number of both.
+    a bounded number of both. Within a transaction of the caller it is left to the caller, who has to say so, too: what
+    is written there is given up with it.
     """
 
     @wraps(act)
@@ -45,7 +46,7 @@ def records_refusals(act: Callable[P, R]) -> Callable[P, R]:
         try:
             return act(*args, **kwargs)
         except NotAllowed as refusal:
-            if refusal.refused:
+            if refusal.refused and not connection.in_atomic_block:
                 _record(refusal.refused)
                 refusal.refused = None
             raise

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from executions import approvals, control, dispatch, lifecycle
+from executions import approvals, control, dispatch, lifecycle, voting
 from executions.authority import Authority
 from executions.errors import Conflict, NotFound, Refused
 from executions.fresh import NOT_SAID, SignedIn, require_fresh
@@ -15,7 +15,7 @@ from executions.lifecycle import By, Ready
 from executions.models import Execution, StepGate, Vote
 from executions.plans.approved import gate_hash
 from executions.rights import records_refusals
-from executions.voting import Tally, cast, closed_gate
+from executions.voting import Tally, closed_gate
 from safety.masking.typed import mask_typed
 from safety.sql import Row, fetch, fetch_one
 
@@ -115,7 +115,7 @@ def approve(
     """
     comment = mask_typed(comment)
     with transaction.atomic():
-        execution, right, step, gate = _asked(execution_id, step_key, user)
+        execution, _, step, gate = _asked(execution_id, step_key, user)
         require_fresh(execution.approval_level, signed_in)
         wanted = gate_hash(execution.approval_hash, step["key"], step["spec"])
         if seen_hash != wanted:
@@ -123,18 +123,8 @@ def approve(
                 f"This approval is for {seen_hash[:12]}, but what would run is {wanted[:12]}.",
                 hint="Look at the step again.",
             )
-        vote = Vote.Decision.APPROVED
-        cast(
-            execution,
-            user,
-            vote,
-            comment,
-            signed_in,
-            delegation=right.delegation,
-            gate=gate,
-            seen_hash=wanted,
-        )
-        missing = Tally(execution, execution.approval, gate, wanted).missing
+        tally = Tally(execution, execution.approval, gate, wanted)
+        right, missing = voting.approve(tally, user, comment, signed_in)
         if missing:
             said = {"step": step["key"], "hash": wanted, "comment": comment, "missing": missing}
             _record("approval.voted", execution, user, said | right.as_data())
@@ -160,8 +150,7 @@ def reject(
     comment = mask_typed(comment)
     with transaction.atomic():
         execution, right, step, gate = _asked(execution_id, step_key, user)
-        vote = Vote.Decision.REJECTED
-        cast(execution, user, vote, comment, signed_in, delegation=right.delegation, gate=gate)
+        voting.cast(execution, user, Vote.Decision.REJECTED, comment, signed_in, right, gate=gate)
         _decide(execution, step, user, StepGate.Status.REJECTED, _how(comment, signed_in, ""), right)
         reason = f"the step {step['key']} was rejected: {comment}"
         control.cancel_by(execution_id, by=By.user(user), reason=reason)

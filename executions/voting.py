@@ -1,21 +1,23 @@
 """The votes on one approval, or on one of its single steps: how many it needs, who gave one, and who still can."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import LiteralString
 
 from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 
-from executions.authority import groups_of, may_decide, vote_objection
+from executions.authority import Authority, authority, groups_of, vote_objection
 from executions.errors import Conflict
 from executions.fresh import SignedIn
 from executions.models import Approval, Execution, StepGate, Vote
-from safety.models import Delegation, Membership, TenantRole
-from safety.sql import fetch_one
+from safety.models import Delegation, GroupMember, Membership, TenantRole
+from safety.sql import fetch, fetch_one
 
 NAMES_SHOWN = 12
+MOST_ASKED = 60
 
 # The clock of the database says whether it is open; a second vote of the same person is none, but who approved may
 # still reject, and who took their vote back may give it again.
@@ -33,6 +35,15 @@ ON CONFLICT (approval_id, gate_id, person_id) DO UPDATE SET
     signed_in_at = EXCLUDED.signed_in_at, address = EXCLUDED.address, at = statement_timestamp(),
     delegation_id = EXCLUDED.delegation_id, approval_hash = EXCLUDED.approval_hash
 WHERE EXCLUDED.decision = 'rejected' OR opsc_approval_vote.decision = 'withdrawn'
+RETURNING id
+"""
+
+
+# A vote that does not count any more is in nobody's way.
+_LAPSE: LiteralString = """
+UPDATE opsc_approval_vote SET decision = 'withdrawn'
+WHERE approval_id = %(approval)s AND gate_id IS NOT DISTINCT FROM %(gate)s::bigint AND person_id = %(user)s
+  AND decision = 'approved'
 RETURNING id
 """
 
@@ -83,10 +94,18 @@ class Tally:
     @cached_property
     def may_still(self) -> list[str]:
         """Names of people who can still approve; the first of them where there are many."""
-        voted = {vote.person_id for vote in self.given if vote.decision != Vote.Decision.WITHDRAWN}
-        people = _could_approve(self.execution.tenant_id).exclude(pk__in=voted)[: NAMES_SHOWN * 2]
-        able = [user.get_username() for user in people if not may_decide(self.execution, user)]
-        return able[:NAMES_SHOWN]
+        voted, used = {vote.person_id for vote in self.counting}, self.used_by_others(None)
+        people = _could_approve(self.execution.tenant_id, self.approval.groups).exclude(pk__in=voted)
+        able = (
+            user.get_username()
+            for user in people[:MOST_ASKED]
+            if not authority(self.execution, user, used).objection
+        )
+        return list(islice(able, NAMES_SHOWN))
+
+    def used_by_others(self, user: User | None) -> set[int]:
+        """The ids of the people on whose right votes of others than this person rest."""
+        return {vote.rests_on_id for vote in self.counting if user is None or vote.person_id != user.pk}
 
     @property
     def sentence(self) -> str:
@@ -115,14 +134,34 @@ def told(vote: Vote) -> str:
     return f"{name} for {vote.delegation.giver.get_username()}" if vote.delegation else name
 
 
+def approve(tally: Tally, user: User, comment: str, signed_in: SignedIn) -> tuple[Authority, int]:
+    """Add the person's vote for it. Returns: on whose right it rests, and how many more it needs.
+
+    Who voted and counts no more, or counts again, may say so anew. Raises Conflict like `cast`, and where the right was
+    used.
+    """
+    execution, own = tally.execution, [vote for vote in tally.counting if vote.person_id == user.pk]
+    right = authority(execution, user, tally.used_by_others(user))
+    if right.objection:
+        raise Conflict(right.objection, hint="Somebody else has to approve it.")
+    if not own or tally.missing:
+        if not own:
+            fetch(
+                _LAPSE, {"approval": tally.approval.pk, "gate": tally.gate and tally.gate.pk, "user": user.pk}
+            )
+        approved = Vote.Decision.APPROVED
+        cast(execution, user, approved, comment, signed_in, right, gate=tally.gate, seen_hash=tally.wanted)
+    return right, Tally(execution, tally.approval, tally.gate, tally.wanted).missing
+
+
 def cast(
     execution: Execution,
     user: User,
     decision: Vote.Decision,
     comment: str,
     signed_in: SignedIn,
+    right: Authority,
     *,
-    delegation: Delegation | None = None,
     gate: StepGate | None = None,
     seen_hash: str = "",
 ) -> None:
@@ -133,7 +172,7 @@ def cast(
         "decision": decision.value,
         "hash": seen_hash or execution.approval_hash,
         "user": user.pk,
-        "delegation": delegation and delegation.pk,
+        "delegation": right.delegation and right.delegation.pk,
         "comment": comment,
         "with": signed_in.how,
         "at": signed_in.at,
@@ -162,9 +201,13 @@ def closed_gate(gate: StepGate | None) -> Conflict:
     return Conflict(f"The approval of this step is {state}.", hint="Look at the execution again.")
 
 
-def _could_approve(tenant_id: int) -> QuerySet[User]:
+def _could_approve(tenant_id: int, groups: Collection[str]) -> QuerySet[User]:
+    """People whose roles, or those of who named them, allow it at all; of these groups where there are some."""
     roles = TenantRole.objects.holding("executions.approve_execution").values("name")
     members = Membership.objects.standing().filter(tenant_id=tenant_id, role__in=roles)
     deputies = Delegation.objects.standing().filter(tenant_id=tenant_id)
+    if groups:
+        people = GroupMember.objects.filter(tenant_id=tenant_id, group__in=groups).values("user_id")
+        members, deputies = members.filter(user__in=people), deputies.filter(giver__in=people)
     able = Q(pk__in=members.values("user_id")) | Q(pk__in=deputies.values("deputy_id"))
     return User.objects.filter(able, is_active=True).order_by("username")

@@ -10,6 +10,7 @@ from executions import approvals, control, lifecycle
 from executions.errors import Conflict, Refused
 from executions.lifecycle import By
 from executions.models import Approval, Vote
+from executions.states import ExecutionStatus
 from executions.voting import Tally
 from safety.masking.typed import mask_typed
 from safety.sql import fetch
@@ -26,7 +27,8 @@ RETURNING v.id
 def take_back(execution_id: UUID, *, user: User, reason: str) -> str:
     """Withdraw one's own approval of a run, and of its steps. Nobody needs a right for that.
 
-    While others are still asked it stops counting; afterwards the run is cancelled when too few stand behind it.
+    While others are still asked it stops counting; afterwards the run is cancelled when too few stand behind it. Where
+    an outcome is unknown that stays with whoever may decide about it; no further step begins.
     Returns: the status of the execution afterwards.
 
     Raises:
@@ -53,7 +55,8 @@ def take_back(execution_id: UUID, *, user: User, reason: str) -> str:
             data={"level": execution.approval_level, "comment": reason},
         )
         carried = approval.status != Approval.Status.APPROVED or not Tally(execution, approval).missing
-        if not carried or _opened_a_step(approval, user):
+        is_unknown = execution.status == ExecutionStatus.NEEDS_ATTENTION  # which only who may decide gives up
+        if not is_unknown and (not carried or _opened_a_step(approval, user)):
             control.cancel_by(execution_id, by=by, reason=f"the approval was taken back: {reason}")
         execution.refresh_from_db(fields=["status"])
         return str(execution.status)

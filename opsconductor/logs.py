@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import re
 import time
 from typing import Any
 
@@ -13,6 +14,8 @@ from safety.masking.log_fields import bound
 from safety.masking.spans import MaskingError
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+# Addresses that are worth something to whoever reads them.
+_TOKENS = re.compile(r"(/decide/|/sign-in/once/)[^/\s\"'\\<>]+")
 _NAMES = {"asctime": "time", "levelname": "level", "name": "logger"}
 
 
@@ -34,7 +37,7 @@ class MaskedJsonFormatter(JsonFormatter):
     def format(self, record: logging.LogRecord) -> str:
         """Never raises: whatever else would print the record would print it unmasked."""
         try:
-            return mask_values(super().format(_prepared(record)))
+            return _TOKENS.sub(r"\1[one-time link]", mask_values(super().format(_prepared(record))))
         except MaskingError:
             return self._withheld(record, "masking failed")
         except Exception as error:  # noqa: BLE001 - see above

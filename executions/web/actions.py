@@ -14,6 +14,7 @@ from executions.models import Approval, EffectRecord, Execution, StepGate, StepR
 from executions.plans.approved import gate_hash
 from executions.plans.risk import STEP_BY_STEP
 from executions.states import ExecutionStatus, StepStatus
+from executions.voting import Tally
 
 UNKNOWN_SHOWN = 20
 TARGETS_SHOWN = 12
@@ -90,9 +91,9 @@ def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
         retry=retry,
         retry_failed=retry and 0 < execution.succeeded_runs < execution.total_runs,
         decide=waits and not objection,
-        voted=waits and _voted(execution, user),
+        voted=waits and not objection and _counts(execution, user),
         cannot_decide=objection,
-        take_back=not over and _voted(execution, user, also_steps=True),
+        take_back=not over and _voted(execution, user),
         glass=waits and execution.approval_level >= FROM_LEVEL and user.has_perm(BREAK_GLASS, execution),
         review=_to_review(execution, user),
         withdraw=withdraw,
@@ -102,10 +103,16 @@ def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
     )
 
 
-def _voted(execution: Execution, user: User | AnonymousUser, *, also_steps: bool = False) -> bool:
+def _voted(execution: Execution, user: User | AnonymousUser) -> bool:
     approved = Vote.Decision.APPROVED
-    votes = Vote.objects.filter(approval__execution=execution, person_id=user.pk, decision=approved)
-    return (votes if also_steps else votes.filter(gate=None)).exists()
+    return Vote.objects.filter(approval__execution=execution, person_id=user.pk, decision=approved).exists()
+
+
+def _counts(execution: Execution, user: User | AnonymousUser) -> bool:
+    """Whether their vote counts and others have to vote, too."""
+    approval = Approval.objects.filter(execution=execution).first()
+    tally = Tally(execution, approval) if approval else None
+    return bool(tally and tally.missing and any(vote.person_id == user.pk for vote in tally.counting))
 
 
 def _to_review(execution: Execution, user: User | AnonymousUser) -> bool:

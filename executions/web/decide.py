@@ -14,11 +14,13 @@ from executions.fresh import FROM_LEVEL, SignedIn
 from executions.models import ApprovalLink, StepRun
 from executions.web.second_step import again_address, signed_in
 from safety.signin import door
+from safety.signin.middleware import needs_whole_session
 
 NAMES_SHOWN = 12
 _STATUS = {NotFound: 410, NotAllowed: 403}
 
 
+@needs_whole_session
 @login_not_required
 @never_cache
 @require_http_methods(["GET", "POST"])

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from safety.admin.membership import NameOfUser
 from safety.administration import HistoryAdmin, TenantAdministeredAdmin, TenantFilter
-from safety.models import Delegation, GroupMember
+from safety.models import Delegation, GroupMember, Tenant
 from safety.signals import group_changed
 
 if TYPE_CHECKING:
@@ -30,9 +30,17 @@ class GroupMemberForm(_ModelForm):
         user, tenant = given.get("user"), given.get("tenant")
         if user and user == self.giver and not self.giver.is_superuser:
             self.add_error("user", "Nobody puts themselves into a group; another admin of the tenant can.")
+        elif user and tenant and _lends_to(user, self.giver, tenant):
+            self.add_error(
+                "user", "You are the deputy of this person; another admin of the tenant can do it."
+            )
         elif user and tenant and not tenant.memberships.standing().filter(user=user).exists():
             self.add_error("user", f"This person is no member of {tenant}. Add a membership first.")
         return given
+
+
+def _lends_to(user: User, deputy: Any, tenant: Tenant) -> bool:
+    return Delegation.objects.open().filter(giver=user, deputy=deputy, tenant=tenant).exists()
 
 
 @admin.register(GroupMember)

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from safety.choices import Role
+from safety.choices import Permission
 from safety.masking.typed import mask_typed
-from safety.models import Membership
+from safety.models import Delegation, Membership, TenantRole
 from safety.signin import sessions, throttle
 from safety.signin.models import RecoveryCode, SecondFactor
 from safety.signin.records import What, record
@@ -54,13 +54,19 @@ def is_set_up(user: User) -> bool:
     return SecondFactor.objects.filter(user=user).exists()
 
 
+# Power over others' runs, whatever the role is called.
+_POWERFUL = [Permission.APPROVE.value, Permission.BREAK_GLASS.value, Permission.ADMINISTER.value]
+
+
 def is_required(user: User) -> bool:
     """Whether the platform asks this person for one: nobody, whoever has power over others' runs, or everybody."""
     wanted = settings.OPSC["REQUIRE_SECOND_FACTOR"]
     if wanted != "approvers":
         return bool(wanted == "everybody")
-    powerful = Membership.objects.standing().filter(user=user, role__in=(Role.APPROVER, Role.TENANT_ADMIN))
-    return user.is_staff or user.is_superuser or powerful.exists()
+    roles = TenantRole.objects.filter(permissions__overlap=_POWERFUL).values("name")
+    powerful = Membership.objects.standing().filter(user=user, role__in=roles)
+    lent = Delegation.objects.standing().filter(deputy=user)
+    return user.is_staff or user.is_superuser or powerful.exists() or lent.exists()
 
 
 def new_secret() -> str:

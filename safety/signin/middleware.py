@@ -47,6 +47,12 @@ def is_open(view: View) -> View:
     return view
 
 
+def needs_whole_session(view: View) -> View:
+    """A page that nobody has to sign in for; but whose session goes with it, has to have its second factor."""
+    view.needs_whole_session = True  # type: ignore[attr-defined]
+    return view
+
+
 class SecondFactorMiddleware:
     """Leads a person who has to have a second factor, and has none, to where it is set up, and nowhere else."""
 
@@ -62,6 +68,7 @@ class SecondFactorMiddleware:
         """Whatever the page, but signing out and setting it up."""
         user = request.user
         is_open = getattr(view, "is_open", False) or not getattr(view, "login_required", True)
+        is_open = is_open and not getattr(view, "needs_whole_session", False)
         if not isinstance(user, User) or is_open or not factors.is_required(user) or factors.is_set_up(user):
             return None
         if request.headers.get("HX-Request"):

@@ -59,7 +59,10 @@ def test_two_votes_that_rest_on_one_right_count_once(world: World, val: User) ->
     lend(world, val)
     done = a_run(world, quorum=2)
     assert vote(done, val) == 1
-    assert vote(done, world.tom) == 1
+    page = signed_in(world.olga).get(f"/executions/{done.execution_id}/").content.decode()
+    assert "Nobody else can approve." in page
+    with pytest.raises(Conflict, match="used already"):
+        vote(done, world.tom)
     assert status_of(done.execution_id) == "pending_approval"
     assert vote(done, factories.a_person("ada", Role.APPROVER, tenant=world.acme)) == 0
 

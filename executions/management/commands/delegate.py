@@ -14,6 +14,7 @@ from executions.cli.failing import BadInput
 from executions.cli.people import acting_tenant, acting_user
 from executions.cli.plain import one_line
 from safety.models import Delegation
+from safety.visibility import tenants_visible_to
 
 SHOWN = 100
 
@@ -62,7 +63,9 @@ class Command(OpsCommand):
         )
 
     def _show(self, user: User) -> None:
-        mine = Delegation.objects.open().filter(Q(giver=user) | Q(deputy=user))
+        mine = Delegation.objects.open().filter(
+            Q(giver=user) | Q(deputy=user), tenant__in=tenants_visible_to(user)
+        )
         found = list(mine.select_related("giver", "deputy", "tenant").order_by("ends_at", "pk")[:SHOWN])
         if self.wants_json:
             self.print_json({"delegations": [_as_data(one) for one in found]})
