@@ -44,18 +44,9 @@ def clean_up(context: StepContext, step: ClaimedStep, result: Result, work: Work
     wanted = (context.resolved_arguments or {}).get("on_cancel")
     if wanted is None or not result.began:
         return
-    if not result.stop_confirmed and step.kind != "http":
-        _record(
-            context, step, done=False, detail=f"not run: {result.detail or 'the step may still be running'}"
-        )
-        return
-    if _was_taken(step):
-        _record(context, step, done=False, detail=TAKEN_MIDWAY if context.resume else TAKEN)
-        return
-    off = switches.why_off(step, wanted["kind"], SwitchMode.STOP)
-    if off:
-        how = "not run, or not followed to its end" if context.resume else "not run"
-        _record(context, step, done=False, detail=f"{how}: {off}")
+    why_not = _why_not(context, step, result, wanted["kind"])
+    if why_not:
+        _record(context, step, done=False, detail=why_not)
         return
     violation = violation_of(context)
     if violation is not None:
@@ -72,6 +63,17 @@ def clean_up(context: StepContext, step: ClaimedStep, result: Result, work: Work
     _record(context, step, done=not failure, detail=failure)
     if action.cancel.reason is not CancelReason.SHUTDOWN:
         connector_for(action.kind, step.connection or "").forget(action)
+
+
+def _why_not(context: StepContext, step: ClaimedStep, result: Result, kind: str) -> str:
+    """Why nothing is cleaned up, as a clause; empty where it may be, as far as rights do not matter."""
+    if not result.stop_confirmed and step.kind != "http":
+        return f"not run: {result.detail or 'the step may still be running'}"
+    if _was_taken(step):
+        return TAKEN_MIDWAY if context.resume else TAKEN
+    off = switches.why_off(step, kind, SwitchMode.STOP)
+    how = "not run, or not followed to its end" if context.resume else "not run"
+    return f"{how}: {off}" if off else ""
 
 
 def not_reached(context: StepContext, step: ClaimedStep, why: str) -> None:

@@ -62,6 +62,27 @@ def delegate(
       Conflict: They are the deputy already.
     """
     reason = mask_typed(reason.strip())
+    person = _deputy_of(user, tenant, deputy)
+    if not reason:
+        raise Refused("A reason is needed.", hint="It is shown wherever the deputy approves for you.")
+    parameters = {"tenant": tenant.pk, "giver": user.pk, "deputy": person.pk, "reason": reason}
+    is_span = isinstance(ends_at, timedelta)
+    moments = {"begins": starts_at, "ends": None if is_span else ends_at, "days": LONGEST_DAYS}
+    moments["lasts"] = ends_at if is_span else None
+    with transaction.atomic():
+        row = fetch_one(_MAKE, parameters | moments)
+        if row is None:
+            raise Refused(
+                f"It has to begin now or later, and end after that and within {LONGEST_DAYS} days.",
+                hint="Give an end in that time; it can be made anew.",
+            )
+        made = Delegation.objects.select_related("tenant", "giver", "deputy").get(pk=row["id"])
+        _record("approval.delegated", made, user)
+    return made
+
+
+def _deputy_of(user: User, tenant: Tenant, deputy: User | None) -> User:
+    """The deputy, where this person may name this one. Raises like `delegate`."""
     if not _holds(user, tenant, APPROVE):
         said = f"You approve nothing in {tenant}, so there is nothing to delegate."
         raise NotAllowed(said, refused=refusal(user, APPROVE, tenant, said))
@@ -78,22 +99,7 @@ def delegate(
         raise Refused(
             f"Nobody has more than {MOST} deputies, or is one of more people.", hint="End one first."
         )
-    if not reason:
-        raise Refused("A reason is needed.", hint="It is shown wherever the deputy approves for you.")
-    parameters = {"tenant": tenant.pk, "giver": user.pk, "deputy": deputy.pk, "reason": reason}
-    is_span = isinstance(ends_at, timedelta)
-    moments = {"begins": starts_at, "ends": None if is_span else ends_at, "days": LONGEST_DAYS}
-    moments["lasts"] = ends_at if is_span else None
-    with transaction.atomic():
-        row = fetch_one(_MAKE, parameters | moments)
-        if row is None:
-            raise Refused(
-                f"It has to begin now or later, and end after that and within {LONGEST_DAYS} days.",
-                hint="Give an end in that time; it can be made anew.",
-            )
-        made = Delegation.objects.select_related("tenant", "giver", "deputy").get(pk=row["id"])
-        _record("approval.delegated", made, user)
-    return made
+    return deputy
 
 
 def end(delegation_id: int, *, user: User) -> None:

@@ -71,11 +71,7 @@ def execution_parameters(new: NewExecution, window_s: float) -> dict[str, Any]:
         "environment": frozen.environment.value,
         "touches": [f"{environment}:{action}" for environment, action in frozen.touches],
         "priority": frozen.priority,
-        "fail_when_busy": frozen.on_busy == "fail",
-        "max_wait": frozen.max_wait_s,
-        "changes_assets": json.dumps([str(asset) for asset in frozen.changes_assets]),
-        "shares_assets": json.dumps([str(asset) for asset in frozen.shares_assets]),
-        "resources": json.dumps({str(key): quantity for key, quantity in frozen.resources}),
+        **_holds(frozen),
         "estimate": frozen.estimate_s,
         "total": frozen.step_run_count,
         "shadow": new.shadow,
@@ -88,6 +84,17 @@ def execution_parameters(new: NewExecution, window_s: float) -> dict[str, Any]:
         "override": None if new.override is None else json.dumps(new.override),
         "approval": "approved" if new.confirmed else "requested",
         "comment": "confirmed at submission" if new.confirmed else "",
+    }
+
+
+def _holds(frozen: FrozenPlan) -> dict[str, Any]:
+    """What it has to hold before anything of it runs, and for how long it waits for that."""
+    return {
+        "fail_when_busy": frozen.on_busy == "fail",
+        "max_wait": frozen.max_wait_s,
+        "changes_assets": json.dumps([str(asset) for asset in frozen.changes_assets]),
+        "shares_assets": json.dumps([str(asset) for asset in frozen.shares_assets]),
+        "resources": json.dumps({str(key): quantity for key, quantity in frozen.resources}),
     }
 
 

@@ -42,14 +42,10 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
         work_goes_on(step.execution_id)
     if step.shadow:
         return shadowing.instead(step, context.worker)
+    answer = _asked_first(context, step) if step.verify_first else None
+    if answer is not None:
+        return answer
     sink = OutputStore(step, context.masker)
-    if step.verify_first:
-        answer = probing.ask(context, step, _work(step, context))
-        if answer is not None:
-            return answer
-        if step.resume:  # its attempt was made; only the question was left
-            return probing.not_applied(context)
-        context.reached = True  # by the probe, which found it not applied: what follows is a first try
     try:
         if step.resume and step.connection == "local" and not is_of_this_machine(step.begun_by):
             raise OutcomeUnknown(
@@ -67,6 +63,17 @@ def perform(context: StepContext, step: ClaimedStep) -> Outcome:
         return _unknown(context, step, error.category, str(error), sink)
     sink.close()
     return _judge(context, step, result, sink)
+
+
+def _asked_first(context: StepContext, step: ClaimedStep) -> Outcome | None:
+    """What the probe says before anything is tried; None where the step is to be run."""
+    answer = probing.ask(context, step, _work(step, context))
+    if answer is not None:
+        return answer
+    if step.resume:  # its attempt was made; only the question was left
+        return probing.not_applied(context)
+    context.reached = True  # by the probe, which found it not applied: what follows is a first try
+    return None
 
 
 def _not_started(error: NotStarted) -> Outcome:

@@ -17,7 +17,6 @@ def describe(
 
     `most_step_runs`: only the first so many of them (None: all).
     """
-    approval = Approval.objects.filter(execution=execution).select_related("decided_by").first()
     return {
         "id": execution.pk,
         "name": execution.name,
@@ -32,15 +31,7 @@ def describe(
         "requested_by": execution.requested_by.get_username(),
         "retry_of": execution.retry_of_id,
         "plan_hash": execution.plan_hash,
-        "approval": {
-            "level": execution.approval_level,
-            "policy": approval.policy if approval else None,
-            "quorum": approval.quorum if approval else None,
-            "votes": _votes(approval),
-            "hash": execution.approval_hash,
-            "status": approval.status if approval else None,
-            "decided_by": approval.decided_by.get_username() if approval and approval.decided_by else None,
-        },
+        "approval": _approval(execution),
         "cancel": _cancel(execution),
         "created_at": _moment(execution.created_at),
         "started_at": _moment(execution.started_at),
@@ -50,6 +41,20 @@ def describe(
         "progress": {"percent": execution.percent, "total": execution.total_runs, "open": execution.open_runs}
         | {name: getattr(execution, f"{name}_runs") for name in COUNTED},
         "steps": [_step_run(run, output=output) for run in islice(step_runs(execution), most_step_runs)],
+    }
+
+
+def _approval(execution: Execution) -> dict[str, Any]:
+    approval = Approval.objects.filter(execution=execution).select_related("decided_by").first()
+    return {
+        "level": execution.approval_level,
+        "policy": approval.policy if approval else None,
+        "quorum": approval.quorum if approval else None,
+        "groups": approval.groups if approval else [],
+        "votes": _votes(approval),
+        "hash": execution.approval_hash,
+        "status": approval.status if approval else None,
+        "decided_by": approval.decided_by.get_username() if approval and approval.decided_by else None,
     }
 
 
