@@ -19,6 +19,10 @@ else:
     _ModelForm = forms.ModelForm
 
 
+# Said of people of other tenants and of names that nobody has alike.
+NO_MEMBER = "No member of this tenant has this user name. Add a membership first."
+
+
 class GroupMemberForm(_ModelForm):
     """Somebody else of the tenant: nobody puts themselves into a group."""
 
@@ -35,7 +39,7 @@ class GroupMemberForm(_ModelForm):
                 "user", "You are the deputy of this person; another admin of the tenant can do it."
             )
         elif user and tenant and not tenant.memberships.standing().filter(user=user).exists():
-            self.add_error("user", f"This person is no member of {tenant}. Add a membership first.")
+            self.add_error("user", NO_MEMBER)
         return given
 
 
@@ -71,7 +75,10 @@ class GroupMemberAdmin(TenantAdministeredAdmin):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "user":
             return NameOfUser(
-                User.objects.filter(is_active=True), to_field_name="username", label="User name"
+                User.objects.filter(is_active=True),
+                to_field_name="username",
+                label="User name",
+                error_messages={"invalid_choice": NO_MEMBER},
             )
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 

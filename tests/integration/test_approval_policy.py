@@ -106,14 +106,14 @@ def test_a_tenants_row_below_the_platforms_counts_only_where_a_superuser_said_so
     assert approval_for([("prod", "deploy")], world.acme.pk).level == 3
     row.may_lower = True
     row.save()
-    expected = AppliedApproval(name="prod/deploy (acme)", level=1, quorum=1, expires_s=None)
+    expected = AppliedApproval(name="prod/deploy (acme)", level=1, quorum=1, groups=(), expires_s=None)
     assert approval_for([("prod", "deploy")], world.acme.pk) == expected
 
 
 def test_the_strictest_of_all_cells_that_a_plan_touches_counts(world: World) -> None:
     own_row(world, "staging", "read", 3, expires_s=90)
     found = approval_for([("dev", "modify"), ("staging", "read"), ("prod", "modify")], world.acme.pk)
-    assert found == AppliedApproval(name="staging/read (acme)", level=3, quorum=1, expires_s=90)
+    assert found == AppliedApproval(name="staging/read (acme)", level=3, quorum=1, groups=(), expires_s=90)
     world.here("a", environment="prod")
     world.here("b", environment="dev")
     plan = a_plan("a", action="read")

@@ -109,7 +109,7 @@ def test_a_hostile_path_is_no_reference_at_all(world: World, folder: Path, path:
         ({"settings": {"folder": "../credentials"}}, "settings", "without `..`"),
         ({"settings": {"folder": "/etc"}}, "settings", "below its folder"),
         ({"settings": {"folder": "x", "password": "hunter2"}}, "settings", "password"),
-        ({"settings": []}, "settings", "dictionary"),
+        ({"settings": []}, "settings", "must be an object"),
         ({"name": "vault"}, "name", "environment"),
         ({"name": "Vendor"}, "name", "Small letters"),
         ({"cache_s": 3601}, "cache_s", "At most 3600"),

@@ -48,6 +48,8 @@ def test_a_gate_that_was_opened_by_hand_lets_nothing_reach_the_target(
     dispatch.flush()
     until(StepGate.objects.filter(status="requested").exists)
     StepGate.objects.update(status="approved", decided_by=world.olga, gate_hash="0" * 64)
-    until(lambda: status_of(submitted.execution_id) == "failed")
-    assert states_of(submitted.execution_id) == {"work": "failed"}
+    # Whoever looks first: the sweeper, which asks for it again, or a worker, which ends the run.
+    asked = StepGate.objects.filter(status="requested")
+    until(lambda: asked.exists() or status_of(submitted.execution_id) == "failed")
+    assert states_of(submitted.execution_id)["work"] in ("ready", "failed")
     assert not mark.exists()
