@@ -37,8 +37,8 @@ def records_refusals(act: Callable[P, R]) -> Callable[P, R]:
     """Write down what the act refuses for want of a right, after its own transaction was given up.
 
     A decision and the event `rbac.violation`, in one transaction; a person who is refused again and again leaves
-    a bounded number of both. Within a transaction of the caller it is left to the caller, who has to say so, too: what
-    is written there is given up with it.
+    a bounded number of both. What is written within a transaction of the caller is given up with it, so the caller has
+    to say so, too, and then writes it again.
     """
 
     @wraps(act)
@@ -46,9 +46,9 @@ def records_refusals(act: Callable[P, R]) -> Callable[P, R]:
         try:
             return act(*args, **kwargs)
         except NotAllowed as refusal:
-            if refusal.refused and not connection.in_atomic_block:
+            if refusal.refused:
                 _record(refusal.refused)
-                refusal.refused = None
+                refusal.refused = refusal.refused if connection.in_atomic_block else None
             raise
 
     return wrapped
