@@ -43,7 +43,8 @@ def take_back(execution_id: UUID, *, user: User, reason: str) -> str:
         execution = approvals.locked(execution_id, user)
         if execution.finished_at:
             raise Conflict("This run is over.", hint="There is nothing left to take back.")
-        if not fetch(_TAKE_BACK, {"execution": execution_id, "user": user.pk, "reason": reason}):
+        taken = fetch(_TAKE_BACK, {"execution": execution_id, "user": user.pk, "reason": reason})
+        if not taken:
             raise Conflict("You did not approve this run.", hint="To end it, cancel it.")
         by, approval = By.user(user), Approval.objects.get(execution=execution)
         lifecycle.record(
@@ -56,13 +57,12 @@ def take_back(execution_id: UUID, *, user: User, reason: str) -> str:
         )
         carried = approval.status != Approval.Status.APPROVED or not Tally(execution, approval).missing
         is_unknown = execution.status == ExecutionStatus.NEEDS_ATTENTION  # which only who may decide gives up
-        if not is_unknown and (not carried or _opened_a_step(approval, user)):
+        if not is_unknown and (not carried or _opened_a_step([row["id"] for row in taken])):
             control.cancel_by(execution_id, by=by, reason=f"the approval was taken back: {reason}")
         execution.refresh_from_db(fields=["status"])
         return str(execution.status)
 
 
-def _opened_a_step(approval: Approval, user: User) -> bool:
-    """Whether a step was let in with a vote of this person, which is now gone."""
-    votes = Vote.objects.filter(approval=approval, person=user, decision=Vote.Decision.WITHDRAWN)
-    return votes.filter(gate__status="approved", gate__step__closed=False).exists()
+def _opened_a_step(votes: list[int]) -> bool:
+    """Whether a step that is not over was let in with one of these votes."""
+    return Vote.objects.filter(pk__in=votes, gate__status="approved", gate__step__closed=False).exists()

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import F
 
-from executions import withdrawing
+from executions import letting_in, withdrawing
 from executions.errors import Conflict, NotFound, Refused
-from executions.models import Approval, Event, Vote
+from executions.models import Approval, Event, StepGate, Vote
 from safety.choices import Role
 from safety.models import Membership
 from tests import factories
@@ -56,6 +57,19 @@ def test_a_step_that_was_let_in_with_it_is_not_carried_any_more(
     withdrawing.take_back(execution.pk, user=world.tom, reason="not this one")
     assert work_until_over(execution.pk) == "cancelled"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_that_somebody_else_let_in_instead_is_carried_on(
+    world: World, ada: User, tmp_path: Path
+) -> None:
+    execution = gated_run(world, tmp_path, quorum=1)
+    let_in(execution, world.tom)
+    StepGate.objects.update(expires_at=F("requested_at"))
+    assert letting_in.reopen_due() == 1  # it did not begin in time, so Tom's vote for the step is gone
+    let_in(execution, ada)
+    factories.a_vote(execution.approval, ada)
+    assert withdrawing.take_back(execution.pk, user=world.tom, reason="not my week") != "cancelled"
+    assert work_until_over(execution.pk) == "succeeded"
 
 
 def test_what_is_refused(world: World, ada: User) -> None:
