@@ -65,19 +65,15 @@ def vote_objection(execution: Execution, vote: Vote) -> str:
     A delegation that came to its end leaves what was decided under it; one that was taken back does not.
     """
     if execution.approval_level <= 1:
-        return (
-            ""
-            if not _may_confirm(execution, vote.person)
-            else f"{vote.person} may not run such steps any more"
-        )
+        lost = _may_confirm(execution, vote.person)
+        return f"{vote.person} may not run such steps any more" if lost else ""
     if _glass_is_broken(execution) and vote.person.has_perm(BREAK_GLASS, execution):
         return ""
     if same_hands(execution, vote.person):
         return f"{vote.person} asked for the run"
     if vote.delegation is None:
-        return (
-            "" if not _may_approve(execution, vote.person) else f"{vote.person} may not approve it any more"
-        )
+        lost = _may_approve(execution, vote.person)
+        return f"{vote.person} may not approve it any more" if lost else ""
     if vote.delegation.ended_at is not None:
         return f"{vote.person} is not the deputy of {vote.delegation.giver} any more"
     if not _sees(execution, vote.person):

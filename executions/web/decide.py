@@ -50,7 +50,7 @@ def _act(request: HttpRequest, link: ApprovalLink) -> str:
         return f"Your approval counts. {missing} more needed." if missing else "Approved."
     if decision == "reject" and comment:
         decision_links.reject(link, comment=comment, signed_in=_signed_in(request, link))
-        return "Rejected. It will not run."
+        return "Rejected. The run is being cancelled." if link.gate else "Rejected. It will not run."
     return ""
 
 
