@@ -9,6 +9,7 @@ from executions.models import Approval, Execution, Vote
 from safety import rbac
 from safety.auth_backend import question_about
 from safety.choices import Permission
+from safety.glance import glanced
 from safety.models import Delegation, GroupMember
 
 APPROVE = Permission.APPROVE.value
@@ -45,8 +46,7 @@ def authority(execution: Execution, user: Any, used: Collection[int] = ()) -> Au
         return Authority()
     if not _sees(execution, user):
         return Authority(objection or USED)
-    standing = Delegation.objects.standing().filter(tenant_id=execution.tenant_id, deputy_id=user.pk)
-    for delegation in standing.select_related("giver").order_by("pk"):
+    for delegation in _delegations(execution.tenant_id, user.pk):
         if not _lends(execution, delegation):
             if delegation.giver_id not in used:
                 return Authority(delegation=delegation)
@@ -84,8 +84,18 @@ def vote_objection(execution: Execution, vote: Vote) -> str:
 def groups_of(execution: Execution, person_id: int) -> frozenset[str]:
     """The groups that its approval asks for and that the person is in."""
     wanted = _groups(execution)
-    mine = GroupMember.objects.filter(tenant_id=execution.tenant_id, user_id=person_id, group__in=wanted)
-    return frozenset(mine.values_list("group", flat=True)) if wanted else frozenset()
+    if not wanted:
+        return frozenset()
+    mine = GroupMember.objects.filter(tenant_id=execution.tenant_id, user_id=person_id)
+    names = mine.values_list("group", flat=True)
+    found = glanced(("groups", execution.tenant_id, person_id), lambda: frozenset(names))
+    return found.intersection(wanted)
+
+
+def _delegations(tenant_id: int, deputy_id: int) -> list[Delegation]:
+    standing = Delegation.objects.standing().filter(tenant_id=tenant_id, deputy_id=deputy_id)
+    rows = standing.select_related("giver").order_by("pk")
+    return glanced(("delegations", tenant_id, deputy_id), lambda: list(rows))
 
 
 def _glass_is_broken(execution: Execution) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from safety.choices import ActionClass, Environment, Permission
+from safety.glance import glanced
 from safety.sql import Row, fetch, fetch_one
 
 # Every pair of environment and action class: whoever holds a right for all of it holds it without limits.
@@ -215,7 +216,7 @@ RECORD_OVERRIDE: LiteralString = """
 
 def look(question: Question) -> Answer:
     """The same answer as `decide` gives, not written down: for those who record it with what they do."""
-    return _answer(fetch_one(_LOOK, _parameters(question)))
+    return glanced(question, lambda: _answer(fetch_one(_LOOK, _parameters(question))))
 
 
 def decide(question: Question) -> Answer:

@@ -21,11 +21,13 @@ from executions.web.forms import ApproveForm, ReasonForm, RejectForm
 from executions.web.permission import person
 from executions.web.refusals import shows_refusals
 from executions.web.second_step import again_address, signed_in
+from safety.glance import one_glance
 
 QUEUE_SHOWN = 100
 
 
 @require_safe
+@one_glance()
 def queue(request: HttpRequest) -> HttpResponse:
     """What waits for an approval, the most urgent first."""
     if not request.user.has_perm("executions.view_execution"):
@@ -41,9 +43,9 @@ def queue(request: HttpRequest) -> HttpResponse:
     gates = StepGate.objects.visible_to(request.user).filter(
         status=StepGate.Status.REQUESTED, expires_at__gt=Now(), execution__finished_at=None
     )
-    gates = gates.select_related("step", "execution", "execution__requested_by", "tenant").defer(
-        "execution__plan"
-    )
+    gates = gates.select_related(
+        "step", "execution", "execution__requested_by", "execution__approval", "tenant"
+    ).defer("execution__plan")
     context = {
         "gates": [
             (gate, may_decide(gate.execution, request.user))
