@@ -16,7 +16,7 @@ from executions.fresh import NOT_SAID, SignedIn, require_young
 from executions.lifecycle import By
 from executions.states import ActorKind
 from safety.choices import Permission, Scope
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.models import Membership, Tenant
 from safety.signin.records import What, record
 from safety.sql import fetch_one
@@ -72,7 +72,7 @@ def create(
     holder = by if account is None else account.user
     _require_holder(wanted.tenant, by, account)
     require_young("Making a token", "Nothing was made. Sign in again, then make it.", signed_in)
-    name, networks = mask_typed(wanted.name.strip()), _checked(wanted)
+    name, networks = words_of(wanted.name), _checked(wanted)
     made = make()
     with transaction.atomic():
         User.objects.select_for_update().get(pk=holder.pk)  # two at once do not pass the limit together
@@ -94,7 +94,7 @@ def revoke(token_id: int, *, by: User, reason: str = "") -> bool:
     with transaction.atomic():
         if fetch_one(_REVOKE, {"id": token.pk, "by": by.pk}) is None:
             return False
-        _tell("token.revoked", What.TOKEN_REVOKED, token, by, reason=mask_typed(reason))
+        _tell("token.revoked", What.TOKEN_REVOKED, token, by, reason=words_of(reason))
     return True
 
 

@@ -8,14 +8,14 @@ from django.db import transaction
 
 from executions import dispatch, lifecycle, voting
 from executions.authority import APPROVE, Authority, authority
-from executions.errors import Conflict, NotAllowed, NotFound
+from executions.errors import Conflict, NotAllowed, NotFound, Refused
 from executions.fresh import NOT_SAID, SignedIn, require_fresh
 from executions.lifecycle import By, Ready
 from executions.models import Approval, Execution, Vote
 from executions.rights import records_refusals, refusal
 from executions.states import ExecutionStatus, StepStatus
 from executions.voting import Tally, closed
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.sql import fetch, fetch_one
 
 # Decided by the database's clock, in the one statement that also decides who came first.
@@ -75,7 +75,7 @@ def approve(
       NotAllowed: The level asks for somebody else, or (SignInAgain) for a younger sign-in.
       Conflict: Another hash, or decided, expired or withdrawn before.
     """
-    comment = mask_typed(comment)
+    comment = words_of(comment)
     with transaction.atomic():
         execution = locked(execution_id, user)
         _require_decision(execution, user)
@@ -98,8 +98,13 @@ def reject(
     comment: str,
     signed_in: SignedIn = NOT_SAID,
 ) -> None:
-    """Refuse the execution for good, whoever approved it before. Raises like `approve`."""
-    comment = mask_typed(comment)
+    """Refuse the execution for good, whoever approved it before.
+
+    Raises like `approve`, and Refused without a comment.
+    """
+    comment = words_of(comment)
+    if not comment:
+        raise Refused("A reason is needed.", hint="The requester needs to know why.")
     with transaction.atomic():
         execution = locked(execution_id, user)
         right = _require_decision(execution, user)

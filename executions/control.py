@@ -21,7 +21,7 @@ from executions.rights import records_refusals, require
 from executions.states import ExecutionStatus, StepStatus
 from executions.submission import Submitted, submit_frozen
 from safety.cancellation import CancelReason
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.models import Tenant
 from safety.sql import fetch, fetch_one
 
@@ -73,7 +73,7 @@ def request_cancel(execution_id: UUID, *, user: User, reason: str, duplicate_of:
       NotFound, NotAllowed: No such execution for this person, or not theirs to cancel.
       Conflict: It is over, or a duplicate of itself.
     """
-    by, words, kind = By.user(user), mask_typed(reason) or "no reason given", CancelReason.USER
+    by, words, kind = By.user(user), words_of(reason) or "no reason given", CancelReason.USER
     if duplicate_of == execution_id:
         raise Conflict("An execution is no duplicate of itself.", hint="Name the one that is to go on.")
     if duplicate_of is not None:

@@ -14,7 +14,7 @@ from executions.rights import records_refusals, refusal
 from safety import rbac
 from safety.choices import Permission
 from safety.granting import administers_everywhere
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.models import Delegation, Tenant
 from safety.sql import fetch_one
 from safety.tokens.accounts import is_service_account
@@ -61,7 +61,7 @@ def delegate(
         days away.
       Conflict: They are the deputy already.
     """
-    reason = mask_typed(reason.strip())
+    reason = words_of(reason)
     person = _deputy_of(user, tenant, deputy)
     if not reason:
         raise Refused("A reason is needed.", hint="It is shown wherever the deputy approves for you.")

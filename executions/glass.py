@@ -15,7 +15,7 @@ from executions.fresh import FROM_LEVEL, NOT_SAID, SignedIn, require_fresh
 from executions.lifecycle import By
 from executions.models import Approval, Execution
 from executions.rights import records_refusals, refusal, require
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.sql import fetch
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def break_glass(
       Refused: A reason that says nothing.
       Conflict: Another hash, a level that needs nobody else, or decided, expired or withdrawn before.
     """
-    reason = mask_typed(reason.strip())
+    reason = words_of(reason)
     with transaction.atomic():
         execution = approvals.locked(execution_id, user)
         require(user, BREAK_GLASS, execution, "You may not let a run begin without its approval.")
@@ -76,7 +76,7 @@ def review(execution_id: UUID, *, user: User, said: str) -> None:
       Refused: Nothing was said.
       Conflict: The glass was not broken, or somebody reviewed it before.
     """
-    said = mask_typed(said.strip())
+    said = words_of(said)
     with transaction.atomic():
         execution = approvals.locked(execution_id, user)
         objection = may_review(execution, user)

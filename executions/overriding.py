@@ -5,7 +5,7 @@ from typing import Any
 
 from executions import rights
 from executions.plans import Plan
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.models import Tenant
 
 LONGEST_REASON = 300  # characters
@@ -27,4 +27,4 @@ def record_of(plan: Plan, reason: str) -> dict[str, Any] | None:
     if not plan.likely_secrets:
         return None
     found = [{"place": place, "kind": kind} for place, kind in plan.likely_secrets]
-    return {"reason": mask_typed(reason)[:LONGEST_REASON], "found": found}
+    return {"reason": words_of(reason)[:LONGEST_REASON], "found": found}

@@ -14,7 +14,7 @@ from executions.rights import Reach, records_refusals, require
 from executions.standing import names_of
 from executions.states import StepStatus
 from safety import leases, rbac
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.models import Lease
 from safety.sql import fetch, fetch_one
 
@@ -64,9 +64,9 @@ def release_lease(
     needed = "safety.force_release_lease" if force else "safety.release_lease"
     for lease in found:
         require(user, needed, _reach(lease, force=force), "Only a tenant admin may release a lease.")
-    if not reason.strip():
+    words = words_of(reason)
+    if not words:
         raise Refused("A reason is needed.", hint="Say how you know that the asset is free.")
-    words = mask_typed(reason)
     objections = [_free(lease, user, words, force=force) for lease in found]
     if all(objections):
         raise Conflict(objections[0], hint="Cancel the holder, or take the lease away by force.")

@@ -12,7 +12,7 @@ from executions.lifecycle import By
 from executions.models import Asset
 from executions.rights import records_refusals, require
 from safety import leases
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.models import Reservation
 from safety.sql import Row, fetch, fetch_one
 
@@ -57,12 +57,12 @@ def reserve(asset_id: UUID, *, user: User, reason: str, lasts_s: float) -> Reser
     require(
         user, "safety.reserve_asset", asset, "Reserving an asset needs the role operator or tenant admin."
     )
-    if not reason.strip():
+    reason = words_of(reason)
+    if not reason:
         raise Refused("A reason is needed.", hint="Say what you are going to do with it.")
-    reason = mask_typed(reason)
     if not 0 < lasts_s <= LONGEST_S:
         raise Refused("A reservation ends in the future, and at most 30 days from now.")
-    return _made(asset, user, reason.strip(), lasts_s)
+    return _made(asset, user, reason, lasts_s)
 
 
 def _made(asset: Asset, user: User, reason: str, lasts_s: float) -> Reservation:
@@ -102,7 +102,7 @@ def end_reservation(asset_id: UUID, *, user: User, reason: str = "") -> None:
     with transaction.atomic():
         _lock(asset.pk, asset.tenant_id)
         row = {"id": standing.pk, "tenant_id": asset.tenant_id, "asset_id": asset.pk}
-        _end(row, By.user(user), mask_typed(reason) or "ended before its time")
+        _end(row, By.user(user), words_of(reason) or "ended before its time")
 
 
 def end_due() -> int:

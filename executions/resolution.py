@@ -12,7 +12,7 @@ from executions.lifecycle import By, Ready
 from executions.models import StepRun
 from executions.rights import records_refusals, require
 from executions.states import ExecutionStatus, StepStatus
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.sql import fetch, fetch_one
 
 DECISIONS = {
@@ -94,11 +94,12 @@ def resolve(step_run_id: UUID, *, user: User, decision: str, reason: str) -> str
     require(user, "executions.resolve_execution", run.execution, NEEDS_A_RUNNER)
     if decision not in DECISIONS:
         raise Refused(f"Unknown decision {decision[:40]!r}.", hint=f"One of: {', '.join(DECISIONS)}.")
-    if not reason.strip():
+    reason = words_of(reason)
+    if not reason:
         raise Refused("A reason is needed.", hint="Say how you know what happened.")
     with transaction.atomic():
         fetch(lifecycle.LOCK, {"execution": run.execution_id})
-        status, ready = _decide(run, decision, mask_typed(reason), By.user(user))
+        status, ready = _decide(run, decision, reason, By.user(user))
         dispatch.wake(ready)
     return status
 

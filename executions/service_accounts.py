@@ -9,7 +9,7 @@ from executions import api_tokens, lifecycle
 from executions.errors import NotAllowed, Refused
 from executions.lifecycle import By
 from safety.granting import administers_everywhere, may_grant
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.models import Membership, Tenant
 from safety.tokens.accounts import is_service_account
 from safety.tokens.models import ApiToken, ServiceAccount
@@ -32,7 +32,7 @@ def create(name: str, *, tenant: Tenant, owner: User, purpose: str, by: User) ->
         with transaction.atomic():
             user = User.objects.create_user(name)
             account = ServiceAccount.objects.create(
-                user=user, tenant=tenant, owner=owner, purpose=mask_typed(purpose.strip())[:LONGEST_PURPOSE]
+                user=user, tenant=tenant, owner=owner, purpose=words_of(purpose)[:LONGEST_PURPOSE]
             )
             _tell("service_account.created", account, by)
     except IntegrityError as problem:  # by another request at this very moment
@@ -63,7 +63,7 @@ def change(account: ServiceAccount, *, owner: User, purpose: str, by: User) -> N
         if owner.pk != account.owner_id:
             for token in ApiToken.objects.filter(user=account.user, revoked_at=None):
                 api_tokens.revoke(token.pk, by=by, reason="its service account has another owner now")
-        account.owner, account.purpose = owner, mask_typed(purpose.strip())[:LONGEST_PURPOSE]
+        account.owner, account.purpose = owner, words_of(purpose)[:LONGEST_PURPOSE]
         account.save(update_fields=["owner", "purpose"])
         _tell("service_account.changed", account, by)
 

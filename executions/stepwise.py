@@ -16,7 +16,7 @@ from executions.models import Execution, StepGate, Vote
 from executions.plans.approved import gate_hash
 from executions.rights import records_refusals
 from executions.voting import Tally, closed_gate
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.sql import Row, fetch, fetch_one
 
 # Asked for as soon as a step run of it could begin; as long to answer as the execution's own approval had.
@@ -113,7 +113,7 @@ def approve(
       NotAllowed: They asked for the run, may not approve at level 3, or (SignInAgain) signed in too long ago.
       Conflict: Another hash, not asked for yet, let in by them before, or decided, expired or cancelled.
     """
-    comment = mask_typed(comment)
+    comment = words_of(comment)
     with transaction.atomic():
         execution, _, step, gate = _asked(execution_id, step_key, user)
         require_fresh(execution.approval_level, signed_in)
@@ -145,9 +145,9 @@ def reject(
     signed_in: SignedIn = NOT_SAID,
 ) -> None:
     """Refuse the step; the execution is cancelled. Raises like `approve`, and Refused without a comment."""
-    if not comment.strip():
+    comment = words_of(comment)
+    if not comment:
         raise Refused("A reason is needed.", hint="The requester needs to know why.")
-    comment = mask_typed(comment)
     with transaction.atomic():
         execution, right, step, gate = _asked(execution_id, step_key, user)
         voting.cast(execution, user, Vote.Decision.REJECTED, comment, signed_in, right, gate=gate)

@@ -17,6 +17,7 @@ from executions.rights import records_refusals
 from executions.states import REPEATABLE_EXECUTION, Mode
 from executions.storing import Existing, existing, store
 from safety import rbac
+from safety.masking.typed import words_of
 from safety.models import Tenant
 from safety.standing import Standing, standing
 from safety.timeouts import policy_for
@@ -51,6 +52,7 @@ def preview(
       PlanInvalid: With every problem and its place.
       NotAllowed: The person may not let through what looks like a secret.
     """
+    allow_likely_secret = words_of(allow_likely_secret)
     plan = parse_plan(raw, allow_likely_secrets=bool(allow_likely_secret))
     frozen = frozen_for(tenant.pk, plan)
     if allow_likely_secret:

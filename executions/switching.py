@@ -12,7 +12,7 @@ from executions.lifecycle import By
 from executions.rights import records_refusals, refusal, require
 from executions.states import ActorKind
 from executions.switches import visible
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.models import Connector, Switch, SwitchMode, Tenant
 from safety.models.switch import PLATFORM
 from safety.sql import Row, fetch, fetch_one
@@ -86,7 +86,8 @@ def turn(scope: Scope, *, mode: str, user: User, reason: str, lasts_s: float) ->
     _require(switch, user)
     if mode not in SwitchMode.values or (scope.connector and scope.connector not in Connector.values):
         raise Refused(f"Modes: {', '.join(SwitchMode.values)}. Connectors: {', '.join(Connector.values)}.")
-    if not reason.strip():
+    reason = words_of(reason)
+    if not reason:
         raise Refused("A reason is needed.", hint="Whoever is held up reads it.")
     if not 0 < lasts_s <= LONGEST_S:
         raise Refused("A switch ends by itself: in the future, and at most 30 days from now.")
@@ -95,7 +96,7 @@ def turn(scope: Scope, *, mode: str, user: User, reason: str, lasts_s: float) ->
         "environment": scope.environment,
         "connector": scope.connector,
         "mode": mode,
-        "reason": mask_typed(reason.strip())[:300],
+        "reason": reason[:300],
         "by": user.get_username(),
         "by_platform": user.is_superuser,
         "lasts": float(lasts_s),
@@ -117,10 +118,11 @@ def lift(switch_id: int, *, user: User, reason: str) -> Switch:
     if switch is None:
         raise NotFound("There is no such switch.")
     _require(switch, user)
-    if not reason.strip():
+    reason = words_of(reason)
+    if not reason:
         raise Refused("A reason is needed.", hint="Say why runs may begin again.")
     with transaction.atomic():
-        if not _end(switch, By.user(user), mask_typed(reason.strip())):
+        if not _end(switch, By.user(user), reason):
             raise Conflict("This switch is over already.", hint="Look again.")
     return switch
 

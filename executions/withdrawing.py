@@ -12,7 +12,7 @@ from executions.lifecycle import By
 from executions.models import Approval, Vote
 from executions.states import ExecutionStatus
 from executions.voting import Tally
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.sql import fetch
 
 # All that the person said for this run and its steps, at once.
@@ -36,7 +36,7 @@ def take_back(execution_id: UUID, *, user: User, reason: str) -> str:
       Conflict: They did not approve it, or it is over.
       Refused: No reason.
     """
-    reason = mask_typed(reason.strip())
+    reason = words_of(reason)
     if not reason:
         raise Refused("A reason is needed.", hint="Say why you take it back; nothing was changed.")
     with transaction.atomic():

@@ -1,5 +1,6 @@
 """What people type into reasons and comments, without what looks like a secret."""
 
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,6 +13,11 @@ from safety.secrets.written import WRITTEN
 
 WITHHELD = "[withheld: masking failed]"
 NOTICE = "What looked like a secret was not stored."
+
+# Letters and symbols by their category, and yet nothing to see: the fillers of Hangul, the blank of Braille; and what
+# stands for a character that was lost.
+_BLANK = frozenset("\ufffd\u115f\u1160\u2800\u3164\uffa0")
+_UNSEEN = ("C", "Z", "M")  # controls and formats; spaces; marks, which are nothing without a letter
 
 
 @dataclass
@@ -52,3 +58,10 @@ def mask_typed(text: str) -> str:
     if seen is not None and masked != text:
         seen.masked = True
     return masked
+
+
+def words_of(text: str) -> str:
+    """What somebody gave as a reason: masked, without space around it, and empty where nothing of it can be seen."""
+    masked = mask_typed(text).strip()
+    seen = (one not in _BLANK and unicodedata.category(one)[0] not in _UNSEEN for one in masked)
+    return masked if any(seen) else ""

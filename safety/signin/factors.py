@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from safety.choices import Permission
-from safety.masking.typed import mask_typed
+from safety.masking.typed import words_of
 from safety.models import Delegation, Membership, TenantRole
 from safety.signin import sessions, throttle
 from safety.signin.models import RecoveryCode, SecondFactor
@@ -119,7 +119,7 @@ def reset(user: User, *, by: User, reason: str) -> bool:
         had = SecondFactor.objects.filter(user=user).delete()[0] > 0
         RecoveryCode.objects.filter(user=user).delete()
         sessions.end_all(user)
-        record(user, What.RESET, detail=mask_typed(reason), by=by)
+        record(user, What.RESET, detail=words_of(reason), by=by)
     return had
 
 
