@@ -90,7 +90,10 @@ def revoke(token_id: int, *, by: User, reason: str = "") -> bool:
     """
     token = ApiToken.objects.select_related("user", "tenant").filter(pk=token_id).first()
     if token is None or not may_revoke(token, by):
-        raise NotFound(f"There is no token {token_id}.")
+        raise NotFound(
+            "There is no such token that you may revoke.",
+            hint="Its person, who answers for it, and tenant admins may.",
+        )
     with transaction.atomic():
         if fetch_one(_REVOKE, {"id": token.pk, "by": by.pk}) is None:
             return False
@@ -137,8 +140,10 @@ def _checked(wanted: Wanted) -> list[str]:
     longest = settings.OPSC["TOKEN_MAX_DAYS"]
     if not (1 <= len(wanted.name.strip()) <= LONGEST_NAME and wanted.name.isprintable()):
         raise Refused(f"A token has a name of at most {LONGEST_NAME} characters, such as where it is kept.")
-    if not wanted.scopes or set(wanted.scopes) - set(Scope.values):
-        raise Refused("A token is good for something.", hint=f"Any of: {', '.join(Scope.values)}.")
+    unknown = sorted(set(wanted.scopes) - set(Scope.values))
+    if unknown or not wanted.scopes:
+        said = f"There is no scope {unknown[0][:40]!r}." if unknown else "A token is good for something."
+        raise Refused(said, hint=f"Any of: {', '.join(Scope.values)}.")
     if not 1 <= wanted.days <= longest:
         raise Refused(f"A token lasts 1 to {longest} days.", hint="The limit is OPSC_TOKEN_MAX_DAYS.")
     if len(wanted.networks) > MOST_NETWORKS:

@@ -13,7 +13,7 @@ from executions.models import Execution
 from safety import rbac
 from safety.choices import Permission
 from safety.explaining import Explained, explain, may_ask_about_others
-from safety.models import Membership, Tenant, TenantRole
+from safety.models import Delegation, Membership, Tenant, TenantRole
 from safety.models.role import spoken
 from safety.visibility import tenants_visible_to
 
@@ -101,6 +101,8 @@ def reply(
     explained = explain(person, tenant, question, touches, level)
     about_approval = execution and level >= FROM_LEVEL and question == Permission.APPROVE
     besides, lent = _besides(execution, person) if execution and about_approval else ("", False)
+    if execution is None and question == Permission.APPROVE:
+        besides = _lent(person, tenant)
     advice = () if lent else tuple(_advice(asker, person, tenant, question, explained))
     return Reply(explained, besides, lent, advice)
 
@@ -123,6 +125,15 @@ def _besides(execution: Execution, person: User) -> tuple[str, bool]:
             False,
         )
     return "", False
+
+
+def _lent(person: User, tenant: Tenant) -> str:
+    """For whom else they approve in the tenant, as a sentence; whether that helps depends on the run."""
+    standing = Delegation.objects.standing().filter(tenant=tenant, deputy=person).select_related("giver")
+    named = [f"{one.giver} until {one.ends_at:%Y-%m-%d %H:%M} UTC" for one in standing[:MOST_NAMED]]
+    return (
+        f"{person.username} is also the deputy of {', '.join(named)}, and may what they may." if named else ""
+    )
 
 
 def _advice(

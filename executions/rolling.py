@@ -97,7 +97,8 @@ def _checked(tenant: Tenant, wanted: Wanted, user: User, reason: str) -> Rollout
     try:
         made.full_clean(exclude=["tenant", "changed_at"])
     except ValidationError as problem:
-        raise Refused(" ".join(problem.messages), hint="See: manage.py rollout --help") from None
+        said = (f"{name}: {' '.join(words)}" for name, words in problem.message_dict.items())
+        raise Refused(" ".join(said), hint="See: manage.py rollout --help") from None
     return made
 
 

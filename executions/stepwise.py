@@ -14,6 +14,7 @@ from executions.fresh import NOT_SAID, SignedIn, require_fresh
 from executions.lifecycle import By, Ready
 from executions.models import Execution, StepGate, Vote
 from executions.plans.approved import gate_hash
+from executions.plans.risk import STEP_BY_STEP
 from executions.rights import records_refusals
 from executions.voting import Tally, closed_gate
 from safety.masking.typed import words_of
@@ -71,6 +72,26 @@ WHERE id = %(gate)s AND status = 'requested' AND expires_at > statement_timestam
 _MAY_BEGIN: LiteralString = """
 SELECT id, queue, priority FROM opsc_step_run WHERE step_id = %(step)s AND status = 'ready' ORDER BY id
 """
+
+
+GATES_SHOWN = 20
+
+
+def waiting_gates(execution: Execution) -> list[StepGate]:
+    """The first steps that wait to be let in, each with the hash of what it would do as `wanted_hash`."""
+    if execution.approval_level < STEP_BY_STEP or execution.is_terminal or execution.cancel_requested_at:
+        return []
+    waiting = StepGate.objects.filter(execution_id=execution.pk, status=StepGate.Status.REQUESTED)
+    found = list(waiting.select_related("step").order_by("step__position")[:GATES_SHOWN])
+    for gate in found:
+        gate.wanted_hash = gate_hash(execution.approval_hash, gate.step.key, gate.step.spec)
+    return found
+
+
+def waits_to_be_let_in(execution: Execution) -> str:
+    """At level 3, which steps wait to be let in, as a sentence; empty when none does."""
+    keys = [str(gate.step) for gate in waiting_gates(execution)]
+    return f"Waits for somebody who may approve to let in: {', '.join(keys)}." if keys else ""
 
 
 def ask_due() -> int:

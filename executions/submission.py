@@ -104,13 +104,23 @@ def submit(
 def _warn(frozen: FrozenPlan, key: str, tenant: Tenant, user: Any) -> None:
     runs = idempotency.earlier_runs(frozen.plan_hash, tenant=tenant, user=user)
     counting = [run for run in runs if run.status not in REPEATABLE_EXECUTION]
-    if counting and all(run.idempotency_key != key for run in counting):  # else the person's own answers
+    if not counting or any(run.idempotency_key == key for run in counting):
+        return  # there is none, or the person's own answers
+    if rbac.look(
+        _question(frozen, tenant, user)
+    ).allowed:  # else that they may not run it is what they are told
         told = counting[0]
         raise RanBefore(
             f"The same plan was submitted before: {told.short_id} by {told.requested_by.get_username()}, "
             f"{told.created_at:%Y-%m-%d %H:%M} UTC, {told.get_status_display()}.",
             hint="Look at that run. To run it all the same, say so: run it again (--again).",
         )
+
+
+def _question(frozen: FrozenPlan, tenant: Tenant, user: Any) -> rbac.Question:
+    """May this person have such steps run?"""
+    wants = rbac.to_run(frozen.touches)
+    return rbac.Question(tenant_id=tenant.pk, actor_id=user.pk, token_id=token_id_of(user), wants=wants)
 
 
 @records_refusals
@@ -126,12 +136,7 @@ def submit_frozen(
     override: Mapping[str, Any] | None = None,
 ) -> Submitted:
     """Store a frozen plan under its idempotency key. Raises like `submit`, SwitchedOff, LimitReached."""
-    question = rbac.Question(
-        tenant_id=tenant.pk,
-        actor_id=user.pk,
-        token_id=token_id_of(user),
-        wants=rbac.to_run(frozen.touches),
-    )
+    question = _question(frozen, tenant, user)
     _require(question, tenant)
     said: dict[str, Any] = {
         "confirmed": confirmed,

@@ -11,11 +11,14 @@ from executions.budget import budget_of
 from executions.cancel_words import cancel_words
 from executions.cli.describing import output_of, step_runs
 from executions.cli.plain import one_line, plain
+from executions.fresh import FROM_LEVEL
 from executions.limits import reached
-from executions.models import Execution, StepRun
+from executions.models import Approval, Execution, StepRun
 from executions.standing import Standing, waits_of, what_it_waits_for
 from executions.states import StepStatus
+from executions.stepwise import waiting_gates
 from executions.switches import holding
+from executions.voting import Tally
 
 MOST_ROWS = 500
 MOST_SAID = 100  # characters of a step's last line
@@ -79,19 +82,34 @@ def _facts(execution: Execution) -> list[tuple[str, str]]:
             "runs as",
             f"{execution.mode}, {execution.sla}, {execution.action_class} in {execution.environment}",
         ),
-        (
-            "approval",
-            f"level {execution.approval_level}, {execution.approval_hash[:12]}"
-            if execution.approval_level
-            else "",
-        ),
+        ("approval", _approval(execution)),
         ("runs again", f"after {before.short_id}, which {before.past}" if before else ""),
         ("done", f"{execution.total_runs - execution.open_runs} of {execution.total_runs} step runs"),
         ("took", took),
         ("time", budget_of(execution).sentence),
         *(("held back", words) for words in _held_back(execution)),
+        *(("waits for", words) for words in _to_let_in(execution)),
     ]
     return [(label, value) for label, value in facts if value]
+
+
+def _approval(execution: Execution) -> str:
+    """Its level and hash, and where the votes stand."""
+    if not execution.approval_level:
+        return ""
+    asked = (Approval.Status.REQUESTED, Approval.Status.APPROVED)
+    approval = Approval.objects.filter(execution=execution, level__gte=FROM_LEVEL, status__in=asked).first()
+    votes = f"; {Tally(execution, approval).sentence}" if approval else ""
+    return one_line(f"level {execution.approval_level}, {execution.approval_hash[:12]}{votes}", 500)
+
+
+def _to_let_in(execution: Execution) -> list[str]:
+    """The steps at level 3 that somebody has to let in."""
+    approve = f"manage.py approve {execution.short_id}"
+    return [
+        f"an approval of the step {gate.step.key}: {approve} --step {gate.step.key}"
+        for gate in waiting_gates(execution)
+    ]
 
 
 def _held_back(execution: Execution) -> list[str]:

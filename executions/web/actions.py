@@ -11,9 +11,8 @@ from executions.control import is_withdrawal
 from executions.fresh import FROM_LEVEL
 from executions.glass import may_review
 from executions.models import Approval, EffectRecord, Execution, StepGate, StepRun, Vote
-from executions.plans.approved import gate_hash
-from executions.plans.risk import STEP_BY_STEP
 from executions.states import ExecutionStatus, StepStatus
+from executions.stepwise import waiting_gates
 from executions.voting import Tally
 
 UNKNOWN_SHOWN = 20
@@ -81,7 +80,7 @@ def actions_for(execution: Execution, user: User | AnonymousUser) -> Actions:
     over = execution.is_terminal
     wanted = not over and execution.cancel_requested_at is None
     retry = over and user.has_perm("executions.retry_execution", execution)
-    gates = _gates(execution)
+    gates = waiting_gates(execution)
     objection = may_decide(execution, user) if waits or gates else ""
     withdraw = is_withdrawal(execution, user)
     return Actions(
@@ -118,23 +117,6 @@ def _counts(execution: Execution, user: User | AnonymousUser) -> bool:
 def _to_review(execution: Execution, user: User | AnonymousUser) -> bool:
     broken = Approval.objects.filter(execution=execution, status="break_glass", reviewed_by=None).exists()
     return broken and isinstance(user, User) and not may_review(execution, user)
-
-
-def waits_to_be_let_in(execution: Execution) -> str:
-    """At level 3, which steps wait to be let in, as a sentence; empty when none does."""
-    keys = [str(gate.step) for gate in _gates(execution)]
-    return f"Waits for somebody who may approve to let in: {', '.join(keys)}." if keys else ""
-
-
-def _gates(execution: Execution) -> list[StepGate]:
-    """Steps that wait to be let in, each with the hash of what it would do as `wanted_hash`."""
-    if execution.approval_level < STEP_BY_STEP or execution.is_terminal or execution.cancel_requested_at:
-        return []
-    waiting = StepGate.objects.filter(execution_id=execution.pk, status=StepGate.Status.REQUESTED)
-    found = list(waiting.select_related("step").order_by("step__position")[:UNKNOWN_SHOWN])
-    for gate in found:
-        gate.wanted_hash = gate_hash(execution.approval_hash, gate.step.key, gate.step.spec)
-    return found
 
 
 def _unknown(execution: Execution, user: User | AnonymousUser) -> list[StepRun]:

@@ -16,9 +16,10 @@ from executions.budget import budget_of
 from executions.limits import reached
 from executions.models import Approval, Event, Execution
 from executions.standing import Standing, standings, waits_of
+from executions.stepwise import waits_to_be_let_in
 from executions.switches import holding
 from executions.voting import Tally
-from executions.web.actions import actions_for, waits_to_be_let_in
+from executions.web.actions import actions_for
 from executions.web.decisions import decisions_of
 from executions.web.matrix import chosen_run, matrix_of
 from executions.web.output import output_of

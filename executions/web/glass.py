@@ -39,7 +39,7 @@ def break_glass(request: HttpRequest, execution_id: UUID) -> HttpResponse:
         messages.warning(request, f"{refusal} {refusal.hint}")
         return redirect(again_address(f"{reverse('executions:detail', args=[found.pk])}#glass"))
     messages.warning(
-        request, "The glass is broken: it is queued without its approval, and an alert was sent."
+        request, "The glass is broken: it is queued without its approval, and an alert is on record."
     )
     return redirect("executions:detail", execution_id=found.pk)
 

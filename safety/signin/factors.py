@@ -114,12 +114,13 @@ def check(user: User, code: str, *, address: str | None) -> Answer:
 
 
 def reset(user: User, *, by: User, reason: str) -> bool:
-    """Take the second factor away and end the sessions; whether there was one."""
+    """Take the second factor away and end the sessions. Returns: False where there was none; then nothing is done."""
     with transaction.atomic():
         had = SecondFactor.objects.filter(user=user).delete()[0] > 0
-        RecoveryCode.objects.filter(user=user).delete()
-        sessions.end_all(user)
-        record(user, What.RESET, detail=words_of(reason), by=by)
+        if had:
+            RecoveryCode.objects.filter(user=user).delete()
+            sessions.end_all(user)
+            record(user, What.RESET, detail=words_of(reason), by=by)
     return had
 
 

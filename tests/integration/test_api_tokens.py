@@ -253,6 +253,11 @@ def test_what_makes_no_token_is_refused(bad: dict[str, Any]) -> None:
     assert not ApiToken.objects.exists()
 
 
+def test_a_scope_that_is_none_is_named() -> None:
+    with pytest.raises(Refused, match="There is no scope 'fly'"):
+        api_tokens.create(wanted(scopes=["read", "fly"]), by=factories.olga(), signed_in=BY_COMMAND)
+
+
 def test_nobody_makes_one_for_a_tenant_that_is_not_theirs() -> None:
     with pytest.raises(NotAllowed):
         api_tokens.create(

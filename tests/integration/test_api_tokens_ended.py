@@ -21,7 +21,7 @@ def test_its_person_an_admin_of_its_tenant_and_a_superuser_revoke_it_and_nobody_
     root = factories.a_person("root", is_superuser=True)
     for stranger in (factories.tom(), factories.nina()):
         token, _ = factories.a_token(olga)
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFound, match="no such token that you may revoke"):
             api_tokens.revoke(token.pk, by=stranger)
     for by in (olga, boss, root):
         token, value = factories.a_token(olga)

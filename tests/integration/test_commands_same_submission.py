@@ -8,6 +8,7 @@ from executions.models import Execution
 from executions.submission import submit
 from safety.choices import Role
 from safety.models import Membership
+from tests import factories
 from tests.commands import ended, environment, manage, plan_file, start
 from tests.world import World, wait_step
 
@@ -36,6 +37,8 @@ def test_a_run_of_the_same_plan_by_somebody_else_needs_a_deliberate_again(
     assert f"{first['id'][:8]} by tom" in refused.err
     assert "--again" in refused.err
     assert manage("submit", path, "--as", "olga", "--json", "--again").json["created"]
+    factories.a_person("vera", Role.VIEWER, tenant=world.acme)
+    assert "error[not_allowed]" in manage("submit", path, "--as", "vera").err
 
 
 def test_a_key_that_is_none_is_refused(world: World, tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ def test_a_deputy_approves_in_the_name_of_who_named_them(world: World, val: User
     lend(world, val)
     page = signed_in(val).get(f"/executions/{done.execution_id}/").content.decode()
     assert f"/executions/{done.execution_id}/approve/" in page
-    assert "allowed" not in manage("why", "val", "approve_execution", "--tenant", "acme", "--as", "val").out
+    told = manage("why", "val", "approve_execution", "--tenant", "acme", "--as", "val")
+    assert "val is also the deputy of tom until" in told.out
+    assert told.code == 1
     told = manage("why", "val", "approve_execution", "--execution", str(done.execution_id), "--as", "val")
     assert "But val is the deputy of tom until" in told.out
     assert told.code == 0

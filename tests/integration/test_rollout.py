@@ -136,6 +136,11 @@ def test_a_canary_has_a_highest_level(world: World, boss: User) -> None:
     assert not Execution.objects.filter(pk__in=risky, shadow=False).exists()
 
 
+def test_a_refusal_names_what_is_wrong(world: World, boss: User) -> None:
+    with pytest.raises(Refused, match=r"^percent: "):
+        roll(world, boss, "canary", percent=51)
+
+
 @pytest.mark.parametrize(
     ("wanted", "reason"),
     [

@@ -73,7 +73,10 @@ def test_each_change_waits_for_somebody_and_reads_do_not(world: World, tmp_path:
     execution_id = begun(world, tmp_path)
     assert states_of(execution_id) == {"look": "succeeded", "one": "ready", "two": "pending"}
     assert Execution.objects.get(pk=execution_id).clock == "approval"
+    said = f"waits for    an approval of the step one: manage.py approve {str(execution_id)[:8]} --step one"
+    assert said in manage("show", execution_id, "--as", "olga").out
     let_in(execution_id, "one", world.tom)
+    assert "waits for" not in manage("show", execution_id, "--as", "olga").out
     go_on()
     assert states_of(execution_id) == {"look": "succeeded", "one": "succeeded", "two": "ready"}
     assert [mark.name for mark in tmp_path.iterdir()] == ["one"]

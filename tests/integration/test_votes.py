@@ -37,6 +37,8 @@ def approval_of(execution_id: UUID) -> Approval:
 def test_the_last_vote_that_is_needed_queues_it(world: World, ada: User) -> None:
     done = a_run(world)
     assert vote(done, world.tom, "looks right") == 1
+    told = manage("show", done.execution_id, "--as", "olga").out
+    assert f"{done.approval_hash[:12]}; 1 of 2 approvals: tom. Can still approve: ada." in told
     assert (status_of(done.execution_id), approval_of(done.execution_id).status) == (
         "pending_approval",
         "requested",

@@ -50,7 +50,9 @@ class Command(OpsCommand):
         if self.wants_json:
             self.print_json({"id": execution.pk, "status": status, "reviewed": options["review"] is not None})
         elif options["review"] is None:
-            self.stdout.write(f"the glass is broken, and an alert was sent; {execution.pk} is {status}")
+            self.stdout.write(
+                f"the glass is broken; an alert is on record and in the log; {execution.pk} is {status}"
+            )
         else:
             self.stdout.write(f"reviewed; {execution.pk} is {status}")
         return failing.SUCCEEDED
