@@ -114,6 +114,12 @@ def test_a_step_run_of_another_execution_is_not_shown_in_this_one() -> None:
     assert "from elsewhere" not in page
 
 
+def test_a_new_run_is_offered_to_who_may_ask_for_one() -> None:
+    offer = 'href="/executions/new/"'
+    assert offer in signed_in(olga()).get("/approvals/").content.decode()
+    assert offer not in signed_in(tom()).get("/approvals/").content.decode()
+
+
 def test_every_page_of_ours_asks_for_a_sign_in() -> None:
     """Also those that somebody adds later: only the sign-in pages and that behind an approval link may be open."""
     open_pages = {"login", "once", "decide"}
