@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from safety.choices import Permission
 from safety.granting import administers_everywhere
 from safety.models import Tenant
+from safety.rubbish import AnswersRubbish
 from safety.visibility import tenants_visible_to
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class TenantFilter(admin.SimpleListFilter):
         return queryset.filter(**{self.path: value}) if chosen else queryset
 
 
-class TenantScopedAdmin(_ModelAdmin):
+class TenantScopedAdmin(AnswersRubbish, _ModelAdmin):
     """Shows a person the rows of the tenants that they are a member of; a superuser sees all.
 
     `tenant_path`: the lookup from a row to its tenant's id. `uuid_fields`: found by a complete id, quickly.

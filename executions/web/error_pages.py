@@ -1,8 +1,10 @@
 """The pages for requests that cannot be answered: they say what happened and what to do."""
 
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
 from executions.errors import NotAllowed
 from executions.web import why
@@ -23,6 +25,14 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404: nothing there, or nothing that this person may see; the two look the same."""
     del exception
+    return render(request, "404.html", status=404)
+
+
+@login_required
+@require_safe
+def nothing(request: HttpRequest, **arguments: str) -> HttpResponse:
+    """404 for an address that Django has and we do not."""
+    del arguments
     return render(request, "404.html", status=404)
 
 

@@ -10,6 +10,7 @@ from safety.administration import BoundedPaginator
 from safety.choices import Permission, Role
 from safety.models import Limit, Membership, TenantRole
 from safety.models.role import PERMISSIONS
+from safety.rubbish import AnswersRubbish
 from safety.signals import role_changed
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class RoleForm(_ModelForm):
 
 
 @admin.register(TenantRole)
-class TenantRoleAdmin(_ModelAdmin):
+class TenantRoleAdmin(AnswersRubbish, _ModelAdmin):
     """Every member of a tenant reads them, superusers write them: a role means the same in every tenant."""
 
     form = RoleForm

@@ -15,6 +15,7 @@ from django.shortcuts import redirect
 from safety.admin.membership import NameOfUser
 from safety.administration import AsksFirst, HistoryAdmin
 from safety.confirmation import confirmed
+from safety.rubbish import AnswersRubbish
 from safety.signin import door, factors, identities, locks
 from safety.signin.models import ExternalIdentity, SecondFactor, SignInCount, SignInRecord
 from safety.signin.throttle import KINDS
@@ -202,7 +203,7 @@ admin.site.unregister(User)
 
 
 @admin.register(User)
-class AccountAdmin(AsksFirst, _UserAdmin):
+class AccountAdmin(AnswersRubbish, AsksFirst, _UserAdmin):
     """Django's own page of accounts; without passwords where they are turned off."""
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -232,5 +233,5 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class AccountGroupAdmin(AsksFirst, GroupAdmin):
+class AccountGroupAdmin(AnswersRubbish, AsksFirst, GroupAdmin):
     """Django's own page of groups."""
