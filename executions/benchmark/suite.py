@@ -7,7 +7,15 @@ from functools import cached_property
 from django.conf import settings
 from django.contrib.auth.models import User
 
-from executions.benchmark import big_output, cancelling, deciding, latency, messaging, throughput
+from executions.benchmark import (
+    big_output,
+    cancelling,
+    deciding,
+    latency,
+    messaging,
+    switching_off,
+    throughput,
+)
 from executions.benchmark.figures import Baseline, Figure, NothingMeasured, Wanted, percentile
 from executions.benchmark.operations import Operations
 from executions.benchmark.surroundings import PROCESSES, THREADS, Processes
@@ -42,6 +50,7 @@ class Suite:
             "five": self.five,
             "latency": self.latency,
             "cancel": self.cancel,
+            "switch": self.switch,
             "idempotency": self.idempotency,
             "leases": self.leases,
             "progress": self.progress,
@@ -158,6 +167,29 @@ class Suite:
             wanted=Wanted(limit=5, at_most=True),
             detail=f"local commands on as many targets, {cancelling.RUNNING} running, to the recorded end",
         )
+
+    def switch(self) -> Iterator[Figure]:
+        _ = self._workers
+        runs, steps = switching_off.RUNS, switching_off.STEPS
+        for name, measure, detail in (
+            (
+                "hold: the last step begins",
+                switching_off.seconds_to_hold,
+                f"{runs} runs of {steps} short steps",
+            ),
+            (
+                "stop: the last run has ended",
+                switching_off.seconds_to_stop,
+                f"{runs} runs of a local command",
+            ),
+        ):
+            yield Figure(
+                name=f"switch to {name}",
+                value=1000 * measure(self._tenant, self._user),
+                unit="ms",
+                wanted=Wanted(limit=2000, at_most=True),
+                detail=f"{detail}, one in each worker thread; by the clock of the database",
+            )
 
     def idempotency(self) -> Iterator[Figure]:
         yield self._operation("idempotency checks", self._operations.idempotency_checks(), 1000)

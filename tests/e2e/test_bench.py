@@ -10,7 +10,7 @@ from tests.world import World
 
 @pytest.mark.timeout(420)
 def test_bench_measures_and_cleans_up(world: World, rabbitmq: Vhost) -> None:
-    names = ("masking", "single", "latency", "cancel", "leases")
+    names = ("masking", "single", "latency", "cancel", "switch", "leases")
     only = [f"--only={name}" for name in names]
 
     answer = ended(
@@ -20,6 +20,8 @@ def test_bench_measures_and_cleans_up(world: World, rabbitmq: Vhost) -> None:
 
     assert answer.code == 0, answer.err
     figures = {figure["name"]: figure for figure in answer.json["figures"]}
+    none_after = figures.pop("switch to hold: the last step begins")
+    assert none_after["value"] >= 0, "0 when none began after the switch"
     assert all(figure["value"] > 0 for figure in figures.values())
     single = figures["single-step executions"]
     assert single["ratio"] == round(single["value"] / single["baseline"]["value"], 3)
