@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from executions import dispatch, idempotency, immediate_slots, limits, overriding, rollout, switches
-from executions.errors import Conflict, KeyMismatch, NotAllowed, RanBefore, Refusal, SwitchedOff
+from executions.errors import Conflict, KeyMismatch, NotAllowed, RanBefore, Refusal, Refused, SwitchedOff
 from executions.inventory import frozen_for
 from executions.lifecycle import By
 from executions.models import Execution
@@ -207,8 +207,22 @@ def _stored(
 
 def objection(frozen: FrozenPlan, *, user: Any, tenant: Tenant) -> str:
     """Why this person may not run the plan, as it stands now; empty when they may. Nothing is recorded."""
-    wants = rbac.to_run(frozen.touches)
-    return rbac.look(rbac.Question(tenant_id=tenant.pk, actor_id=user.pk, wants=wants)).reason
+    return rbac.look(_question(frozen, tenant, user)).reason
+
+
+def would_be_refused(frozen: FrozenPlan, *, user: Any, tenant: Tenant) -> str:
+    """What besides rights refuses it as of now: limits of one run, switches, the rollout; empty when nothing does."""
+    found = standing(tenant.pk)
+    try:
+        if found.limits:
+            limits.require(frozen, user=user, tenant=tenant)
+        if found.rollout:
+            rollout.is_shadow(frozen, tenant)
+        if found.switches and (off := switches.objection(frozen, tenant)):
+            raise off
+    except Refused as refusal:
+        return f"{refusal} {refusal.hint}".strip()
+    return ""
 
 
 def _require(question: rbac.Question, tenant: Tenant) -> None:

@@ -154,6 +154,7 @@ def _shown(
         "held": _held(request, frozen, tenant, names),
         "roles": [spoken(one.name) for one in TenantRole.objects.holding(f"{RUN}{frozen.action_class}")],
         "objection": objection,
+        "refused": "" if objection else submission.would_be_refused(frozen, user=request.user, tenant=tenant),
         "is_changed": form.data.get("seen_hash", frozen.approval_hash) != frozen.approval_hash,
         "earlier": earlier,
         "must_choose": any(run.status not in REPEATABLE_EXECUTION for run in earlier),

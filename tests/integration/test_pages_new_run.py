@@ -2,15 +2,17 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.test import Client
 
+from executions import rolling
 from executions.models import Execution
 from safety.choices import Role
-from safety.models import Membership
+from safety.models import Limit, Membership
 from tests import factories
 from tests.world import World, script, status_of, wait_step
 
@@ -52,6 +54,45 @@ def test_the_preview_says_what_would_happen_and_stores_nothing(world: World) -> 
     ):
         assert said in text
     assert Execution.objects.count() == 1
+
+
+def _limited(world: World) -> None:
+    Limit.objects.create(tenant=world.acme, kind="targets", most=1)
+
+
+def _switched_off(world: World) -> None:
+    factories.a_switch(world.acme, reason="storage fails <b>")
+
+
+def _rolled_off(world: World) -> None:
+    ada = factories.a_person("ada", Role.TENANT_ADMIN, tenant=world.acme)
+    rolling.change(world.acme, rolling.Wanted(phase="off"), user=ada, reason="wrong release")
+
+
+@pytest.mark.parametrize(
+    ("happens", "told"),
+    [
+        (
+            _limited,
+            "At most 1 targets of one run; this one has 2. It is a limit of Acme: a tenant admin can change it",
+        ),
+        (
+            _switched_off,
+            "Runs are switched off (Acme: hold after the current step) by tom: storage fails &lt;b&gt;",
+        ),
+        (_rolled_off, "Runs of Acme are off, since ada: wrong release"),
+    ],
+)
+def test_the_preview_says_what_would_refuse_it_now(
+    world: World, happens: Callable[[World], None], told: str
+) -> None:
+    plan = {"tenant": world.acme.pk, "plan": a_plan(script("true"), targets=["here", "there"])}
+    world.here("here")
+    world.here("there")
+    client = signed_in(world.olga)
+    assert "As of now" not in text_of(client.post("/executions/new/preview/", plan))
+    happens(world)
+    assert f"As of now this is refused: {told}" in text_of(client.post("/executions/new/preview/", plan))
 
 
 def test_confirming_runs_exactly_what_was_shown(world: World) -> None:
