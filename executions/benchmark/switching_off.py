@@ -1,6 +1,8 @@
 """How long after a switch something still begins, and how long it takes until what runs has ended."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import LiteralString
 from uuid import UUID
 
@@ -29,7 +31,8 @@ FROM opsc_step_run r WHERE r.execution_id = ANY(%(runs)s)
 """
 
 _ENDED: LiteralString = """
-SELECT count(*) FILTER (WHERE status = 'cancelled')::int AS cancelled,
+SELECT count(*) FILTER (WHERE finished_at IS NULL)::int AS open,
+       count(*) FILTER (WHERE status = 'cancelled')::int AS cancelled,
        coalesce(extract(epoch FROM max(finished_at)), 0)::float AS last_ended
 FROM opsc_execution WHERE id = ANY(%(runs)s)
 """
@@ -47,17 +50,14 @@ def seconds_to_hold(tenant: Tenant, user: User) -> float:
     """
     runs = [submit(plan("hold", STEPS), user=user, tenant=tenant).execution_id for _ in range(RUNS)]
     wait_until(lambda: _row(_SEEN, runs)["at_work"] == RUNS, BEGIN_S, lambda: "not every run has begun")
-    switch = _turn(tenant, user, SwitchMode.HOLD)
-    time.sleep(WATCHED_S)
-    seen = _row(_SEEN, runs)
-    took = max(0.0, float(seen["last_begun"]) - switch.turned_at.timestamp())
-    switching.lift(switch.pk, user=user, reason="measured")
+    with _switched(tenant, user, SwitchMode.HOLD) as switch:
+        time.sleep(WATCHED_S)
+        seen = _row(_SEEN, runs)
+    with _switched(tenant, user, SwitchMode.STOP):
+        _all_end(runs)
     if not seen["left_over"]:
         raise NothingMeasured(f"nothing was left that could have begun: {seen}")
-    stop = _turn(tenant, user, SwitchMode.STOP)
-    _all_end(runs)
-    switching.lift(stop.pk, user=user, reason="measured")
-    return took
+    return max(0.0, float(seen["last_begun"]) - switch.turned_at.timestamp())
 
 
 def seconds_to_stop(tenant: Tenant, user: User) -> float:
@@ -77,19 +77,26 @@ def seconds_to_stop(tenant: Tenant, user: User) -> float:
         for row in rows
     ]
     wait_until(lambda: _row(_RUNNING, runs)["running"] == RUNS, BEGIN_S, lambda: "not every command runs")
-    switch = _turn(tenant, user, SwitchMode.STOP)
-    ended = _all_end(runs)
-    switching.lift(switch.pk, user=user, reason="measured")
+    with _switched(tenant, user, SwitchMode.STOP) as switch:
+        ended = _all_end(runs)
+    if ended["cancelled"] != RUNS:
+        raise NothingMeasured(f"this became of {RUNS} runs: {ended}")
     return float(ended["last_ended"]) - switch.turned_at.timestamp()
 
 
-def _turn(tenant: Tenant, user: User, mode: SwitchMode) -> Switch:
+@contextmanager
+def _switched(tenant: Tenant, user: User, mode: SwitchMode) -> Iterator[Switch]:
+    """Whatever comes of it, what is measured next finds nothing switched off."""
     scope = switching.Scope(tenant=tenant)
-    return switching.turn(scope, mode=mode.value, user=user, reason="measured", lasts_s=600)
+    switch = switching.turn(scope, mode=mode.value, user=user, reason="measured", lasts_s=600)
+    try:
+        yield switch
+    finally:
+        switching.lift(switch.pk, user=user, reason="measured")
 
 
 def _all_end(runs: list[UUID]) -> Row:
-    wait_until(lambda: _row(_ENDED, runs)["cancelled"] == RUNS, END_S, lambda: "not every run was cancelled")
+    wait_until(lambda: _row(_ENDED, runs)["open"] == 0, END_S, lambda: f"of the runs: {_row(_ENDED, runs)}")
     return _row(_ENDED, runs)
 
 
