@@ -65,6 +65,8 @@ def fields_of(request: HttpRequest, **kinds: type) -> dict[str, Any]:
             raise Wrong(422, "body.unknown", f"Nothing is asked for by {name[:60]!r}.", hint=hint)
         if type(value) is not kinds[name]:
             raise Wrong(422, "body.value", f"{name} is a {_KINDS[kinds[name]]}.")
+        if isinstance(value, str) and any("\ud800" <= one <= "\udfff" for one in value):
+            raise Wrong(422, "body.value", f"{name} holds half a character (a lone surrogate).")
     return found
 
 

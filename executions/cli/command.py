@@ -21,6 +21,19 @@ class _Help(DjangoHelpFormatter, RawDescriptionHelpFormatter):
     """Leaves the lines of the examples as they are."""
 
 
+def _require_text(options: dict[str, Any]) -> None:
+    """Raises BadInput for an argument in bytes that are no UTF-8, as from a terminal of another encoding."""
+    for name, value in options.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not text.isascii():
+                try:
+                    text.encode()
+                except UnicodeEncodeError as problem:
+                    raise failing.BadInput(
+                        f"{name} is not UTF-8.", hint="Set the terminal to UTF-8, or write it in ASCII."
+                    ) from problem
+
+
 class OpsCommand(BaseCommand, ABC):
     """A command with `--json`, one exit code for each kind of outcome, and errors without tracebacks.
 
@@ -59,6 +72,7 @@ class OpsCommand(BaseCommand, ABC):
 
     def _act_or_explain(self, options: dict[str, Any]) -> int:
         try:
+            _require_text(options)
             with noticing() as seen:
                 code = self.act(options)
             if seen.masked:

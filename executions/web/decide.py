@@ -85,7 +85,8 @@ def _about(request: HttpRequest, link: ApprovalLink) -> dict[str, object]:
 
 
 def _page(request: HttpRequest, context: dict[str, object], status: int) -> HttpResponse:
-    """The address is worth a decision: it is told to nobody."""
-    answer = render(request, "executions/decide.html", context, status=status)
-    answer["Referrer-Policy"] = "no-referrer"
-    return answer
+    """The address is worth a decision. The policy `same-origin` of every page tells it to nobody else.
+
+    `no-referrer` would keep the form from being sent: a browser then says that it comes from `null`.
+    """
+    return render(request, "executions/decide.html", context, status=status)

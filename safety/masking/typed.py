@@ -47,7 +47,8 @@ def mask_typed(text: str) -> str:
     That is what masking finds in output, and what would be refused as a literal secret in a plan. A secret that
     looks like any other word and is not in use here is not recognised.
     """
-    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")  # which the database does not store
+    # Neither a NUL nor half a character is what the database stores.
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
     try:
         masker = Masker()
         masker.added = (WRITTEN,)

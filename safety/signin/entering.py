@@ -24,6 +24,7 @@ def enter(request: HttpRequest, user: User, method: str, *, proven_at: float | N
         record(user, What.REFUSED, method=method, detail=SIGNS_IN_NOWHERE, address=client_address(request))
         raise PermissionDenied(SIGNS_IN_NOWHERE)
     login(request, user, backend=BACKEND)
+    request.session.cycle_key()  # also of who was signed in: a copy of the cookie does not become young with it
     if proven_at is not None:
         request.session[PROVEN_AT] = proven_at
     request.session["signed_in_with"] = method

@@ -13,14 +13,16 @@ from safety.signin.records import What, record, tell
 def lift_account(user: User, *, by: User | None, reason: str) -> int:
     """Forget every count of this account; how many there were."""
     lifted = throttle.lift(name=user.get_username())
-    record(user, What.LIFTED, detail=words_of(reason), by=by)
+    if lifted:
+        record(user, What.LIFTED, detail=words_of(reason), by=by)
     return lifted
 
 
 def lift_address(address: str, *, by: User, reason: str) -> int:
     """Forget every count of this address. Raises ValueError when it is none."""
     lifted = throttle.lift(address=address)
-    tell(What.LIFTED, name=f"(by {by.get_username()})", detail=words_of(reason), address=address)
+    if lifted:
+        tell(What.LIFTED, name=f"(by {by.get_username()})", detail=words_of(reason), address=address)
     return lifted
 
 

@@ -167,6 +167,7 @@ def test_every_problem_of_a_plan_is_named_with_its_place() -> None:
         ("[" * 5000, 400, "body.syntax"),
         ("[]", 400, "body.not_object"),
         ('{"reason": 1}', 422, "body.value"),
+        (r'{"reason": "a\ud800b"}', 422, "body.value"),
         ('{"reason": "x", "state": "succeeded"}', 422, "body.unknown"),
     ],
 )

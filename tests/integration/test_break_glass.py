@@ -191,3 +191,19 @@ def test_votes_given_before_stay_on_record(world: World, amy: User) -> None:
     vote(done, world.tom)
     break_it(done, amy)
     assert Execution.objects.get().approval.votes.count() == 1
+
+
+def test_who_let_a_step_in_under_broken_glass_reviews_nothing(
+    world: World, amy: User, tmp_path: Path
+) -> None:
+    ann = factories.a_person("ann", Role.TENANT_ADMIN, tenant=world.acme)
+    tom = world.tom
+    User.objects.filter(pk=tom.pk).update(username="another")  # nobody whom gated_run lets vote
+    execution = gated_run(world, tmp_path, quorum=2)
+    how = {"approval_hash": execution.approval_hash, "reason": REASON, "signed_in": BY_COMMAND}
+    glass.break_glass(execution.pk, user=amy, **how)
+    go_on()
+    assert let_in(execution, ann) == 0
+    with pytest.raises(NotAllowed, match="or let it begin"):
+        glass.review(execution.pk, user=ann, said="fine")
+    glass.review(execution.pk, user=User.objects.get(pk=tom.pk), said="right call")

@@ -50,7 +50,7 @@ def test_level_1_is_confirmed_by_the_link_alone_and_opening_it_changes_nothing(w
     for _ in range(2):
         page = Client().get(address)
         assert "You decide as <strong>olga</strong>" in page.content.decode()
-        assert page["Referrer-Policy"] == "no-referrer"
+        assert page["Referrer-Policy"] == "same-origin"
         assert "no-store" in page["Cache-Control"]
     assert status_of(done.execution_id) == "pending_approval"
     assert "Approved." in press(address, "approve").content.decode()

@@ -134,3 +134,16 @@ def test_a_one_time_link_is_a_young_sign_in_for_an_account_without_a_password(
     assert status(waiting) == "queued"
     assert Approval.objects.get().signed_in_with == "one-time link"
     assert manage("sign_in_link", "nobody").code == 2
+
+
+def test_a_copied_cookie_does_not_become_young_with_its_owner(world: World) -> None:
+    world.tom.set_password(factories.PASSWORD)
+    world.tom.save()
+    owner, thief = Client(), Client()
+    owner.force_login(world.tom)
+    thief.cookies["sessionid"] = owner.cookies["sessionid"].value
+    assert thief.get("/executions/").status_code == 200
+    answer = owner.post("/sign-in/again/", {"password": factories.PASSWORD, "next": "/executions/"})
+    assert answer.status_code == 302
+    assert owner.get("/executions/").status_code == 200
+    assert thief.get("/executions/").status_code == 302

@@ -212,4 +212,5 @@ def test_a_superuser_takes_it_away_on_record_and_nobody_else(olga: User) -> None
     kept = SignInRecord.objects.get(what="reset")
     assert (kept.user_id, kept.by_id, kept.detail) == (olga.pk, root.pk, "lost phone")
     assert "none" in manage("second_factor", "reset", "olga", "--reason", "x", "--as", "root").out
+    assert manage("second_factor", "reset", "olga", "--reason", " ", "--as", "root").code == 2
     assert SignInRecord.objects.filter(what="reset").count() == 1, "nothing was taken away the second time"

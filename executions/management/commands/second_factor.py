@@ -9,6 +9,7 @@ from executions.cli import failing
 from executions.cli.command import OpsCommand
 from executions.cli.failing import BadInput
 from executions.cli.people import acting_user
+from safety.masking.typed import words_of
 from safety.signin import factors
 
 
@@ -33,6 +34,8 @@ class Command(OpsCommand):
         user = User.objects.filter(username=options["name"]).first()
         if user is None:
             raise BadInput(f"There is no user {options['name']!r}.")
+        if not words_of(options["reason"]):
+            raise BadInput("A reason is needed.", hint="Say how you know who asks.")
         had = factors.reset(user, by=by, reason=options["reason"])
         if self.wants_json:
             self.print_json({"name": user.get_username(), "had": had})
