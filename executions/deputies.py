@@ -9,6 +9,7 @@ from django.db import transaction
 from executions import lifecycle
 from executions.authority import APPROVE
 from executions.errors import Conflict, NotAllowed, NotFound, Refused
+from executions.fresh import NOT_SAID, SignedIn, require_young
 from executions.lifecycle import By
 from executions.rights import records_refusals, refusal
 from safety import rbac
@@ -47,6 +48,7 @@ def delegate(
     ends_at: datetime | timedelta,
     reason: str,
     starts_at: datetime | None = None,
+    signed_in: SignedIn = NOT_SAID,
 ) -> Delegation:
     """Let `deputy` approve what `user` may approve in the tenant.
 
@@ -55,13 +57,15 @@ def delegate(
     It lends what the giver has at each moment and nothing that was lent to them.
 
     Raises:
-      NotAllowed: The giver approves nothing in this tenant by a membership of their own.
+      NotAllowed: The giver approves nothing in this tenant by a membership of their own, or (SignInAgain) signed in too
+        long ago: whoever has a copy of their session is not to give their right to somebody else.
       NotFound: The deputy is no member of the tenant.
       Refused: No reason, oneself, a service account, more than MOST, or an end that is over or more than LONGEST_DAYS
         days away.
       Conflict: They are the deputy already.
     """
     reason = words_of(reason)
+    require_young("Naming a deputy", "Nothing was changed. Sign in again, then name them.", signed_in)
     person = _deputy_of(user, tenant, deputy)
     if not reason:
         raise Refused("A reason is needed.", hint="It is shown wherever the deputy approves for you.")

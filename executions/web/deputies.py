@@ -8,13 +8,16 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from executions import deputies
-from executions.errors import NotFound
+from executions.errors import NotFound, SignInAgain
+from executions.fresh import SignedIn
 from executions.web.forms import ReasonForm
 from executions.web.permission import person
 from executions.web.refusals import shows_refusals
+from executions.web.second_step import again_address, signed_in
 from safety.models import Delegation, Tenant
 from safety.visibility import tenants_visible_to
 
@@ -50,7 +53,11 @@ def page(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "executions/deputies.html", _context(user, DeputyForm(user)))
     form = DeputyForm(user, request.POST)
-    made = _make(user, form) if form.is_valid() else None
+    try:
+        made = _make(user, form, signed_in(request)) if form.is_valid() else None
+    except SignInAgain as refusal:
+        messages.warning(request, f"{refusal} {refusal.hint}")
+        return redirect(again_address(reverse("executions:deputies")))
     if made is None:
         return render(request, "executions/deputies.html", _context(user, form), status=400)
     messages.success(request, f"{made}, until {made.ends_at:%Y-%m-%d %H:%M} UTC.")
@@ -66,7 +73,7 @@ def end(request: HttpRequest, delegation_id: int) -> HttpResponse:
     return redirect("executions:deputies")
 
 
-def _make(user: User, form: DeputyForm) -> Delegation | None:
+def _make(user: User, form: DeputyForm, how: SignedIn) -> Delegation | None:
     given = form.cleaned_data
     try:
         return deputies.delegate(
@@ -75,6 +82,7 @@ def _make(user: User, form: DeputyForm) -> Delegation | None:
             deputy=User.objects.filter(username=given["name"], is_active=True).first(),
             ends_at=timedelta(days=given["days"]),
             reason=given["reason"],
+            signed_in=how,
         )
     except NotFound as unknown:
         form.add_error("name", str(unknown))

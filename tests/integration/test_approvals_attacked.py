@@ -46,7 +46,9 @@ def val(world: World) -> User:
 
 
 def lend(world: World, deputy: User) -> Delegation:
-    return deputies.delegate(world.acme, user=world.tom, deputy=deputy, ends_at=DAY, reason="leave")
+    return deputies.delegate(
+        world.acme, user=world.tom, deputy=deputy, ends_at=DAY, reason="leave", signed_in=BY_COMMAND
+    )
 
 
 @pytest.mark.parametrize("who", ["everybody", "approvers"])
@@ -236,7 +238,13 @@ def test_delegations_are_few_and_begin_now_or_later(world: World, val: User) -> 
     now = timezone.now()
     with pytest.raises(Refused, match="begin now or later"):
         deputies.delegate(
-            world.acme, user=world.tom, deputy=world.olga, starts_at=now - DAY, ends_at=now + DAY, reason="x"
+            world.acme,
+            user=world.tom,
+            deputy=world.olga,
+            starts_at=now - DAY,
+            ends_at=now + DAY,
+            reason="x",
+            signed_in=BY_COMMAND,
         )
     for number in range(deputies.MOST - 1):
         lend(world, factories.a_person(f"d{number}", Role.VIEWER, tenant=world.acme))

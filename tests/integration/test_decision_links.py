@@ -13,6 +13,7 @@ from django.test.utils import override_settings
 
 from executions import control, decision_links, deputies
 from executions.errors import Conflict, NotAllowed
+from executions.fresh import BY_COMMAND
 from executions.models import Approval, ApprovalLink, Event, Execution, StepGate, Vote
 from executions.submission import Submitted, submit
 from safety.choices import Role
@@ -172,5 +173,7 @@ def test_a_deputy_gets_one_too(world: World) -> None:
     val = factories.a_person("val", Role.VIEWER, tenant=world.acme)
     done = a_run(world, quorum=1)
     until = Approval.objects.get().requested_at + timedelta(days=1)
-    deputies.delegate(world.acme, user=world.tom, deputy=val, ends_at=until, reason="leave")
+    deputies.delegate(
+        world.acme, user=world.tom, deputy=val, ends_at=until, reason="leave", signed_in=BY_COMMAND
+    )
     assert "Approved." in press(link_to(done, val), "approve", signed_in(val)).content.decode()

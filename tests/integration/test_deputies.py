@@ -1,6 +1,7 @@
 """Delegation: a deputy approves what the giver may, until it ends, and never what they asked for themselves."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from executions import deputies
 from executions.errors import Conflict, NotAllowed, NotFound, Refused
+from executions.fresh import BY_COMMAND
 from executions.models import Approval, Event, Vote
 from safety.choices import Role
 from safety.models import Delegation, GroupMember, Membership, Tenant
@@ -31,7 +33,12 @@ def lend(
     world: World, deputy: User | None, giver: User | None = None, days: float = 1, reason: str = "on leave"
 ) -> Delegation:
     return deputies.delegate(
-        world.acme, user=giver or world.tom, deputy=deputy, ends_at=timezone.now() + days * DAY, reason=reason
+        world.acme,
+        user=giver or world.tom,
+        deputy=deputy,
+        ends_at=timezone.now() + days * DAY,
+        reason=reason,
+        signed_in=BY_COMMAND,
     )
 
 
@@ -122,7 +129,13 @@ def test_its_end_leaves_what_was_approved_and_taking_it_back_does_not(world: Wor
 def test_one_that_begins_later_counts_later(world: World, val: User) -> None:
     now = timezone.now()
     deputies.delegate(
-        world.acme, user=world.tom, deputy=val, starts_at=now + DAY, ends_at=now + 2 * DAY, reason="leave"
+        world.acme,
+        user=world.tom,
+        deputy=val,
+        starts_at=now + DAY,
+        ends_at=now + 2 * DAY,
+        reason="leave",
+        signed_in=BY_COMMAND,
     )
     done = a_run(world, quorum=1)
     assert may(done, val)
@@ -208,3 +221,13 @@ def test_a_deputy_is_named_among_those_who_can_still_approve(world: World, val: 
     page = signed_in(world.olga).get(f"/executions/{done.execution_id}/").content.decode()
     assert Approval.objects.get().status == "requested"
     assert "Can still approve: tom, val." in page
+
+
+def test_an_old_session_names_nobody(world: World, val: User, settings: Any) -> None:
+    """A copy of an approver's cookie must not make a deputy, who then signs in young."""
+    form = {"tenant": world.acme.pk, "name": "val", "days": "3", "reason": "on leave"}
+    client = signed_in(world.tom)
+    settings.OPSC = settings.OPSC | {"STEP_UP_S": -1}
+    answer = client.post("/approvals/deputies/", form)
+    assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/sign-in/again/")
+    assert not Delegation.objects.exists()

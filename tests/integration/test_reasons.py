@@ -74,7 +74,7 @@ def _take_back(world: World, folder: Path) -> Act:
 def _delegate(world: World, folder: Path) -> Act:
     val = factories.a_person("val", Role.VIEWER, tenant=world.acme)
     return lambda why: deputies.delegate(
-        world.acme, user=world.tom, deputy=val, ends_at=timedelta(days=1), reason=why
+        world.acme, user=world.tom, deputy=val, ends_at=timedelta(days=1), reason=why, signed_in=BY_COMMAND
     )
 
 

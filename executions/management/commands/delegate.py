@@ -13,6 +13,7 @@ from executions.cli.command import OpsCommand
 from executions.cli.failing import BadInput
 from executions.cli.people import acting_tenant, acting_user
 from executions.cli.plain import one_line
+from executions.fresh import BY_COMMAND
 from safety.models import Delegation
 from safety.visibility import tenants_visible_to
 
@@ -60,6 +61,7 @@ class Command(OpsCommand):
             ends_at=_moment("--until", options["until"]),
             starts_at=_moment("--begin", options["begin"]) if options["begin"] else None,
             reason=options["reason"],
+            signed_in=BY_COMMAND,
         )
 
     def _show(self, user: User) -> None:
