@@ -138,6 +138,11 @@ class HistoryAdmin(TenantScopedAdmin):
 
     for_auditors: tuple[str, ...] = ()
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """What is not shown is not asked for, either."""
+        is_hidden = lookup.partition("__")[0] in self.get_exclude(request)
+        return not is_hidden and super().lookup_allowed(lookup, value, request)
+
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         shown = not self.for_auditors or self.allowed(request, Permission.READ_AUDIT, obj)
         return (*(self.exclude or ()), *(() if shown else self.for_auditors))

@@ -88,17 +88,23 @@ _TROUBLES: Final = (
 )
 
 
+LATEST: Final = 1e11  # seconds since 1970: some three thousand years from now
+
+
 def _said(claims: dict[str, Any]) -> Said:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= 255:
         raise ProviderTrouble("the ID token names no subject")
+    proven_at = claims.get("auth_time") or 0
+    if type(proven_at) not in (int, float) or not 0 <= proven_at < LATEST:  # not a number is in no range
+        raise ProviderTrouble("the ID token says no time of signing in that is one")
     return Said(
         issuer=settings.OIDC["ISSUER"],
         subject=subject,
         name=str(claims.get(settings.OIDC["USERNAME_CLAIM"]) or ""),
         email=str(claims.get("email") or ""),
         is_email_verified=claims.get("email_verified") is True,
-        auth_time=float(claims.get("auth_time") or 0),
+        auth_time=float(proven_at),
     )
 
 

@@ -57,3 +57,15 @@ def test_the_way_from_a_row_of_any_tenant_to_its_page_is_closed() -> None:
     client = signed_in(User.objects.create_superuser("root"))
     for key in (run.pk, "1", "\0"):
         assert client.get(f"/admin/r/{kind}/{key}/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("table", "query"),
+    [("executions_vote", {"address": "127.0.0.1"}), ("executions_approval", {"address__gte": "10.0.0.0"})],
+)
+def test_a_column_that_is_for_auditors_is_no_filter_of_others(table: str, query: dict[str, str]) -> None:
+    place = reverse(f"admin:{table}_changelist")
+    viewer = factories.a_person("vera", Role.VIEWER, is_staff=True)
+    auditor = factories.a_person("audi", Role.AUDITOR, is_staff=True)
+    assert signed_in(viewer).get(place, query).status_code == 400
+    assert signed_in(auditor).get(place, query).status_code == 200
